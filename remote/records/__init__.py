@@ -1,0 +1,1 @@
+"""How a run is written down: event log, archive, checkpoints, claims, commit log, registry."""
