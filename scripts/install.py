@@ -1,0 +1,144 @@
+"""Sets up .venv in stages: base, trainer (torch), dev. Run by make; standard library only.
+
+    python3 scripts/install.py base | trainer | dev
+
+A stage that is already there for its lock file is not touched, so a second call takes a few
+milliseconds. torch is the heavy part: it comes after the base, with pip's progress shown and its
+size said first, and as a CPU build where there is no NVIDIA GPU. It knows the lock files in
+requirements/; it does not know what the project does with them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PIP = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+STAGES = {"base": ("base",), "trainer": ("base", "trainer"), "dev": ("base", "trainer", "dev")}
+TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+LARGE_BYTES = 500e6
+
+
+def main(wanted: str) -> None:
+    if sys.version_info < (3, 11):
+        stop(f"Python {platform.python_version()} is too old; 3.11 or newer is needed: make PYTHON=python3.11 …")
+    missing = [stage for stage in STAGES[wanted] if not done(stage)]
+    if not missing:
+        return
+    create_environment()
+    for position, stage in enumerate(missing, 1):
+        started = time.monotonic()
+        say(f"[{position}/{len(missing)}] installing {stage}")
+        if stage == "trainer":
+            install_torch(lock("trainer"))
+        pip("install", "--quiet", "--requirement", str(lock(stage)))
+        if stage == "base":
+            pip("install", "--quiet", "--no-deps", "--editable", str(ROOT))
+        marker(stage).write_text(fingerprint(stage))
+        say(f"[{position}/{len(missing)}] {stage} ready in {time.monotonic() - started:.0f} s")
+
+
+def create_environment() -> None:
+    if (VENV / "bin" / "python").exists():
+        return
+    say("[0] creating .venv")
+    result = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True)
+    if result.returncode:
+        shutil.rmtree(VENV, ignore_errors=True)
+        version = ".".join(map(str, sys.version_info[:2]))
+        stop(f"Python's venv is missing or broken. Debian: sudo apt install python{version}-venv\n{result.stdout}")
+
+
+def install_torch(requirements: Path) -> None:
+    """torch alone and first: it is most of the download, and the one choice to be made."""
+    wanted = next(line for line in requirements.read_text().splitlines() if line.startswith("torch=="))
+    choice = chosen(wanted)
+    extra: list[str] = []
+    if needs_cpu_index(choice):
+        cpu = chosen(wanted, "--index-url", TORCH_CPU_INDEX)
+        if cpu:
+            choice, extra = cpu, ["--index-url", TORCH_CPU_INDEX, "--no-deps"]
+        else:
+            say("    no CPU build within reach; taking the default one with its CUDA libraries (gigabytes)")
+    size = download_size(choice)
+    if size:
+        note = " - a large download" if size > LARGE_BYTES else ""
+        say(f"    {wanted}: {size / 1e6:.0f} MB{note}")
+    pip("install", "--progress-bar", "on", *extra, wanted)
+
+
+def needs_cpu_index(choice: dict[str, object]) -> bool:
+    """Only PyPI's Linux build carries CUDA; elsewhere, or with a GPU, the default is right."""
+    version = str(dict(choice.get("metadata", {})).get("version", ""))  # type: ignore[call-overload]
+    has_gpu = shutil.which("nvidia-smi") is not None
+    return sys.platform == "linux" and not has_gpu and "+cpu" not in version
+
+
+def chosen(wanted: str, *options: str) -> dict[str, object]:
+    """What pip would download for one requirement, from its own report; {} if nothing."""
+    command = [*PIP, "install", "--dry-run", "--quiet", "--no-deps", "--ignore-installed", "--report", "-"]
+    result = subprocess.run([*command, *options, wanted], capture_output=True, text=True)
+    if result.returncode:
+        return {}
+    items: list[dict[str, object]] = json.loads(result.stdout).get("install", [])
+    return items[0] if items else {}
+
+
+def download_size(choice: dict[str, object]) -> int:
+    """Bytes of the chosen file, 0 where its server does not say."""
+    url = str(dict(choice.get("download_info", {})).get("url", ""))  # type: ignore[call-overload]
+    if url.startswith("file://"):
+        return Path(urllib.request.url2pathname(url.removeprefix("file://"))).stat().st_size
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=10) as answer:
+            return int(answer.headers.get("Content-Length", 0))
+    except (OSError, ValueError):
+        return 0
+
+
+def pip(*arguments: str) -> None:
+    result = subprocess.run([*PIP, *arguments], stderr=subprocess.PIPE, text=True)
+    complaints = [line for line in result.stderr.splitlines() if not line.startswith("WARNING: Location")]
+    if result.returncode:
+        stop("\n".join(complaints[-15:]) + "\npip failed; the same command continues where it stopped")
+
+
+def lock(stage: str) -> Path:
+    return ROOT / "requirements" / f"{stage}.lock"
+
+
+def marker(stage: str) -> Path:
+    return VENV / f".installed-{stage}"
+
+
+def fingerprint(stage: str) -> str:
+    return hashlib.sha256(lock(stage).read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+
+
+def done(stage: str) -> bool:
+    return marker(stage).exists() and marker(stage).read_text() == fingerprint(stage)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def stop(text: str) -> NoReturn:
+    print(f"setup: {text}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in STAGES:
+        stop(f"usage: install.py {' | '.join(STAGES)}")
+    main(sys.argv[1])
