@@ -30,8 +30,10 @@ LARGE_BYTES = 500e6
 
 
 def main(wanted: str) -> None:
-    if sys.version_info < (3, 11):
-        stop(f"Python {platform.python_version()} is too old; 3.11 or newer is needed: make PYTHON=python3.11 …")
+    if sys.version_info < (3, 11):  # noqa: UP036 - any Python may be asked to run this file
+        stop(
+            f"Python {platform.python_version()} is too old; 3.11 or newer is needed: make PYTHON=python3.12"
+        )
     missing = [stage for stage in STAGES[wanted] if not done(stage)]
     if not missing:
         return
@@ -43,7 +45,16 @@ def main(wanted: str) -> None:
             install_torch(lock("trainer"))
         pip("install", "--quiet", "--requirement", str(lock(stage)))
         if stage == "base":
-            pip("install", "--quiet", "--no-deps", "--editable", str(ROOT))
+            # compat: a plain path entry, which costs an interpreter's start nothing
+            pip(
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--config-settings",
+                "editable_mode=compat",
+                "-e",
+                str(ROOT),
+            )
         marker(stage).write_text(fingerprint(stage))
         say(f"[{position}/{len(missing)}] {stage} ready in {time.monotonic() - started:.0f} s")
 
@@ -56,32 +67,37 @@ def create_environment() -> None:
     if result.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
         version = ".".join(map(str, sys.version_info[:2]))
-        stop(f"Python's venv is missing or broken. Debian: sudo apt install python{version}-venv\n{result.stdout}")
+        stop(f"Python's venv is missing. Debian: sudo apt install python{version}-venv\n{result.stdout}")
 
 
 def install_torch(requirements: Path) -> None:
     """torch alone and first: it is most of the download, and the one choice to be made."""
     wanted = next(line for line in requirements.read_text().splitlines() if line.startswith("torch=="))
     choice = chosen(wanted)
-    extra: list[str] = []
+    extra = ["--constraint", str(requirements)]
     if needs_cpu_index(choice):
         cpu = chosen(wanted, "--index-url", TORCH_CPU_INDEX)
         if cpu:
-            choice, extra = cpu, ["--index-url", TORCH_CPU_INDEX, "--no-deps"]
+            choice, extra = cpu, ["--index-url", TORCH_CPU_INDEX]
         else:
             say("    no CPU build within reach; taking the default one with its CUDA libraries (gigabytes)")
     size = download_size(choice)
     if size:
         note = " - a large download" if size > LARGE_BYTES else ""
         say(f"    {wanted}: {size / 1e6:.0f} MB{note}")
+    if is_cpu_build(choice):
+        extra.append("--no-deps")  # its few dependencies come with the lock file
     pip("install", "--progress-bar", "on", *extra, wanted)
 
 
 def needs_cpu_index(choice: dict[str, object]) -> bool:
     """Only PyPI's Linux build carries CUDA; elsewhere, or with a GPU, the default is right."""
-    version = str(dict(choice.get("metadata", {})).get("version", ""))  # type: ignore[call-overload]
     has_gpu = shutil.which("nvidia-smi") is not None
-    return sys.platform == "linux" and not has_gpu and "+cpu" not in version
+    return sys.platform == "linux" and not has_gpu and not is_cpu_build(choice)
+
+
+def is_cpu_build(choice: dict[str, object]) -> bool:
+    return "+cpu" in str(dict(choice.get("metadata", {})).get("version", ""))  # type: ignore[call-overload]
 
 
 def chosen(wanted: str, *options: str) -> dict[str, object]:
