@@ -49,6 +49,7 @@ class OutcomeState(StrEnum):
 
     @property
     def is_final(self) -> bool:
+        """Whether nothing more will be said of the intent."""
         return self is not OutcomeState.SENT
 
 

@@ -68,7 +68,7 @@ def within(module: str, room: str) -> bool:
 def faults(module: str, source: str) -> list[str]:
     """What in this module's imports breaks the order, one line each."""
     imported = imports_of(source)
-    allowed = ALLOWED_OF_OURS.get(room_of(module, list(ALLOWED_OF_OURS)) or "", None)
+    allowed = ALLOWED_OF_OURS.get(room_of(module, list(ALLOWED_OF_OURS)) or "")
     found = []
     if allowed is not None:
         ours = [name for name in imported if name.split(".")[0] in ("remote", "tui_app")]

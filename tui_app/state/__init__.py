@@ -1,0 +1,1 @@
+"""What is known of a run, as pure values: (view, event) → view, and rules over it."""
