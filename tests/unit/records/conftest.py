@@ -1,0 +1,6 @@
+"""The tables in memory stand beside the fault tests."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "faults"))
