@@ -41,6 +41,7 @@ from remote.vocabulary.run_states import EndCause, FailureReason, RunState, Star
 CRASH_LOOP_AFTER = 3
 """Attempts in a row without a newly committed step that end the run."""
 FENCED = {"state": RunState.FAILED.value, "detail": "fenced: another call carries this run out"}
+OVER = {"detail": "an earlier attempt of this call has already ended the run"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ class SupervisedAttempt:
         except FencedError:
             return FENCED
         if claim is None:
-            return FENCED
+            return OVER
         events = EventWriter(
             self._table, self._name, claim.number, boot_id=self._boot.boot_id, echo=sys.stdout
         )
@@ -123,6 +124,8 @@ class SupervisedAttempt:
 
     def _claim(self) -> Claim | None:
         if not attempt_claim.claim_owner(self._table, self._generation, self._around.call_id):
+            raise FencedError(f"generation {self._generation} belongs to another call")
+        if attempt_claim.is_over(self._table, self._generation):
             return None
         return attempt_claim.claim_attempt(
             self._table,

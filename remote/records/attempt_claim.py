@@ -102,6 +102,18 @@ def claim_owner(
     return claim(table, keys.owner(generation), value, lambda stored: _is_owner(stored, call_id))[0]
 
 
+def is_over(table: Table, generation: int) -> bool:
+    """Whether an attempt of this generation has said that the run is over: it was completed, stopped, or
+    gave up. The platform may still start another one, if it never got that call's answer."""
+    claims = read_claims(table)
+    ends = read_ends(table, len(claims))
+    return any(
+        end.cause in (EndCause.COMPLETED, EndCause.STOPPED) or (end.cause in FAILURES and not end.will_retry)
+        for claimed, end in zip(claims, ends, strict=True)
+        if end and claimed and claimed.generation == generation
+    )
+
+
 def owner_of(table: Table, generation: int) -> str | None:
     """The call that carries the generation out; None before its container has started."""
     value = table.get(keys.owner(generation))

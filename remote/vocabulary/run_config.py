@@ -191,6 +191,6 @@ def demo(config: RunConfig, *, patient: bool, drill: bool = True) -> RunConfig:
     return msgspec.structs.replace(config, drills=DEMO_DRILLS if drill else ()).check()
 
 
-PATIENT_LENGTH = 8
-PATIENT_STEPS = 1200
-PATIENT_LEARNING_RATE = 5e-4
+PATIENT_LENGTH = 12
+PATIENT_STEPS = 1500
+PATIENT_LEARNING_RATE = 1.2e-4

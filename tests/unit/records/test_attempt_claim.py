@@ -11,6 +11,7 @@ from remote.records.attempt_claim import (
     Previous,
     claim_attempt,
     claim_owner,
+    is_over,
     once,
     owner_of,
     read_claims,
@@ -174,3 +175,24 @@ def test_records_that_cannot_be_read_hold_their_number(hostile: bytes) -> None:
     table.put(keys.end(1), hostile)
     claim = claims(table, "b2")
     assert (claim.number, claim.previous) == (2, Previous(1, None))
+
+
+@pytest.mark.parametrize(
+    ("cause", "will_retry", "over"),
+    [
+        (EndCause.COMPLETED, False, True),
+        (EndCause.STOPPED, False, True),
+        (EndCause.EXCEPTION, False, True),
+        (EndCause.EXCEPTION, True, False),
+        (EndCause.TIMEOUT, True, False),
+        (EndCause.PREEMPTED_KILLED, False, False),
+        (EndCause.KILLED_UNKNOWN, False, False),
+    ],
+)
+def test_a_call_is_over_when_an_attempt_of_it_said_so(cause: EndCause, will_retry: bool, over: bool) -> None:
+    table = MemoryTable()
+    claims(table, "b1")
+    assert not is_over(table, 1)
+    ends(table, 1, cause, will_retry)
+    assert is_over(table, 1) is over
+    assert not is_over(table, 2)

@@ -178,6 +178,18 @@ def test_a_checkpoint_of_another_shape_is_refused(tmp_path: Path) -> None:
         Learner(TINY).load(saved)
 
 
+def test_the_reward_rises() -> None:
+    easy = RunConfig.from_json(
+        TINY.to_json()
+        | {"task_length": 2, "steps": 50, "prompts_per_step": 16, "group_size": 8, "minibatches": 4}
+        | {"learning_rate": 3e-3, "warmup_steps": 5}
+    )
+    learner = Learner(easy)
+    rewards = [learner.step(n).metrics["reward/mean"] for n in range(1, 51)]
+    assert sum(rewards[:5]) / 5 < 0.15
+    assert sum(rewards[-5:]) / 5 > 0.35
+
+
 def test_each_step_says_what_it_measured() -> None:
     record = Learner(TINY).step(1)
     assert set(record.metrics) == {

