@@ -1,0 +1,235 @@
+"""Apps, their functions and classes: what was deployed under which name.
+
+A redeploy keeps the ids of functions that keep their name, so calls that run go on and later ones
+get the new code. It knows protocol messages as values to keep; it runs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import time
+
+from modal_proto import api_pb2
+
+from remote.local_cloud.ids import new_id
+from remote.local_cloud.scheduler import Retry
+from remote.local_cloud.store import Store
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS apps(
+  app_id TEXT PRIMARY KEY, name TEXT, description TEXT NOT NULL, state INTEGER NOT NULL,
+  version INTEGER NOT NULL, created_at REAL NOT NULL, deployed_at REAL, stopped_at REAL,
+  functions TEXT NOT NULL, classes TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS deployments(
+  app_id TEXT NOT NULL, version INTEGER NOT NULL, at REAL NOT NULL, client_version TEXT,
+  PRIMARY KEY(app_id, version));
+CREATE TABLE IF NOT EXISTS functions(
+  function_id TEXT PRIMARY KEY, app_id TEXT NOT NULL, name TEXT NOT NULL, base_id TEXT, params BLOB NOT NULL,
+  definition BLOB NOT NULL, handle BLOB NOT NULL, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS classes(class_id TEXT PRIMARY KEY, app_id TEXT NOT NULL);
+"""
+
+STOPPED = api_pb2.APP_STATE_STOPPED
+LIVE_STATES = (api_pb2.APP_STATE_DEPLOYED, api_pb2.APP_STATE_EPHEMERAL, api_pb2.APP_STATE_DETACHED)
+
+
+class Function:
+    """One deployed function or class service, with the parameters that it is bound to."""
+
+    def __init__(self, row: sqlite3.Row) -> None:
+        self.function_id: str = row["function_id"]
+        self.app_id: str = row["app_id"]
+        self.name: str = row["name"]
+        self.base_id: str = row["base_id"] or row["function_id"]
+        self.params: bytes = row["params"]
+        self.definition = api_pb2.Function.FromString(row["definition"])
+        self.handle = api_pb2.FunctionHandleMetadata.FromString(row["handle"])
+        self.data = api_pb2.FunctionData.FromString(row["data"])
+
+    @property
+    def key(self) -> str:
+        """What a container of it is good for: the same code, mounts, secrets, volumes, parameters."""
+        definition = self.definition.SerializeToString(deterministic=True)
+        return hashlib.sha256(definition + self.params).hexdigest()[:32]
+
+    @property
+    def retry(self) -> Retry:
+        """Its retry policy."""
+        policy = self.definition.retry_policy
+        return Retry(
+            retries=policy.retries,
+            initial_delay=policy.initial_delay_ms / 1000,
+            coefficient=policy.backoff_coefficient or 1.0,
+            max_delay=policy.max_delay_ms / 1000 or 60.0,
+        )
+
+
+class Apps:
+    """All apps of this cloud."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._db = store.db
+        store.define(_TABLES)
+
+    def create(self, description: str, state: int) -> str:
+        """A new app; its id."""
+        app_id = new_id("ap")
+        self._db.execute(
+            "INSERT INTO apps VALUES(?,NULL,?,?,0,?,NULL,NULL,'{}','{}')",
+            (app_id, description, state, time.time()),
+        )
+        return app_id
+
+    def get(self, app_id: str) -> sqlite3.Row:
+        """The app's row; KeyError if there is none."""
+        row: sqlite3.Row | None = self._db.execute("SELECT * FROM apps WHERE app_id=?", (app_id,)).fetchone()
+        if row is None:
+            raise KeyError(app_id)
+        return row
+
+    def deployed(self, name: str) -> sqlite3.Row | None:
+        """The deployed app of a name."""
+        row: sqlite3.Row | None = self._db.execute(
+            "SELECT * FROM apps WHERE name=? AND state=? ORDER BY deployed_at DESC",
+            (name, api_pb2.APP_STATE_DEPLOYED),
+        ).fetchone()
+        return row
+
+    def all(self) -> list[sqlite3.Row]:
+        """Every app, newest first."""
+        return self._db.execute("SELECT * FROM apps ORDER BY created_at DESC").fetchall()
+
+    def publish(self, request: api_pb2.AppPublishRequest) -> float:
+        """Record a deployment; when it happened."""
+        now, app = time.time(), self.get(request.app_id)
+        version = app["version"] + 1
+        with self._store.transaction() as db:
+            db.execute(
+                "UPDATE apps SET name=?, state=?, version=?, deployed_at=?, functions=?, classes=? "
+                "WHERE app_id=?",
+                (
+                    request.name or app["name"],
+                    request.app_state,
+                    version,
+                    now,
+                    json.dumps(dict(request.function_ids)),
+                    json.dumps(dict(request.class_ids)),
+                    request.app_id,
+                ),
+            )
+            db.execute(
+                "INSERT INTO deployments VALUES(?,?,?,?)",
+                (request.app_id, version, now, request.client_version),
+            )
+        return now
+
+    def history(self, app_id: str) -> list[sqlite3.Row]:
+        """Deployments of an app, newest first."""
+        query = "SELECT * FROM deployments WHERE app_id=? ORDER BY version DESC"
+        return self._db.execute(query, (app_id,)).fetchall()
+
+    def stop(self, app_id: str) -> None:
+        """Mark an app stopped."""
+        self._db.execute(
+            "UPDATE apps SET state=?, stopped_at=? WHERE app_id=?", (STOPPED, time.time(), app_id)
+        )
+
+    def reserve_function(
+        self, app_id: str, name: str, existing: str, handle: api_pb2.FunctionHandleMetadata
+    ) -> str:
+        """The id that a function of this app and name has, or gets."""
+        row = self._db.execute(
+            "SELECT function_id FROM functions WHERE app_id=? AND name=? AND base_id IS NULL", (app_id, name)
+        )
+        known = row.fetchone()
+        function_id: str = existing or (known["function_id"] if known else new_id("fu"))
+        self._db.execute(
+            "INSERT OR IGNORE INTO functions VALUES(?,?,?,NULL,x'',x'',?,x'')",
+            (function_id, app_id, name, handle.SerializeToString()),
+        )
+        return function_id
+
+    def define_function(
+        self,
+        function_id: str,
+        definition: api_pb2.Function,
+        handle: api_pb2.FunctionHandleMetadata,
+        data: api_pb2.FunctionData,
+    ) -> None:
+        """Store what a function is; a redeploy replaces it, bound variants included."""
+        self._db.execute(
+            "UPDATE functions SET definition=?, handle=?, data=? WHERE function_id=? OR base_id=?",
+            (
+                definition.SerializeToString(),
+                handle.SerializeToString(),
+                data.SerializeToString(),
+                function_id,
+                function_id,
+            ),
+        )
+
+    def bind(self, base: Function, params: bytes, definition: api_pb2.Function) -> str:
+        """A function bound to class parameters and options: a container pool of its own."""
+        row = self._db.execute(
+            "SELECT function_id FROM functions WHERE base_id=? AND params=? AND definition=?",
+            (base.function_id, params, definition.SerializeToString()),
+        ).fetchone()
+        if row:
+            return str(row["function_id"])
+        function_id = new_id("fu")
+        self._db.execute(
+            "INSERT INTO functions VALUES(?,?,?,?,?,?,?,?)",
+            (
+                function_id,
+                base.app_id,
+                base.name,
+                base.function_id,
+                params,
+                definition.SerializeToString(),
+                base.handle.SerializeToString(),
+                base.data.SerializeToString(),
+            ),
+        )
+        return function_id
+
+    def function(self, function_id: str) -> Function:
+        """One function; KeyError if there is none."""
+        row = self._db.execute("SELECT * FROM functions WHERE function_id=?", (function_id,)).fetchone()
+        if row is None:
+            raise KeyError(function_id)
+        return Function(row)
+
+    def functions_of(self, app_id: str) -> list[Function]:
+        """The functions that an app was published with."""
+        published = json.loads(self.get(app_id)["functions"]).values()
+        return [self.function(function_id) for function_id in published]
+
+    def create_class(self, app_id: str, existing: str) -> str:
+        """A class's id."""
+        class_id = existing or new_id("cs")
+        self._db.execute("INSERT OR IGNORE INTO classes VALUES(?,?)", (class_id, app_id))
+        return class_id
+
+    def published(self, app_name: str, table: str, tag: str) -> str | None:
+        """The id of a published function ("functions") or class ("classes") by name."""
+        app = self.deployed(app_name)
+        found: str | None = json.loads(app[table]).get(tag) if app else None
+        return found
+
+    def layout(self, app_id: str) -> api_pb2.AppLayout:
+        """Names and handles of an app's objects, as a container and a redeploy need them."""
+        app = self.get(app_id)
+        layout = api_pb2.AppLayout(
+            function_ids=json.loads(app["functions"]), class_ids=json.loads(app["classes"])
+        )
+        for function_id in layout.function_ids.values():
+            handle = self.function(function_id).handle
+            layout.objects.append(api_pb2.Object(object_id=function_id, function_handle_metadata=handle))
+        for class_id in layout.class_ids.values():
+            layout.objects.append(
+                api_pb2.Object(object_id=class_id, class_handle_metadata=api_pb2.ClassHandleMetadata())
+            )
+        return layout

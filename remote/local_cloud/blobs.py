@@ -1,0 +1,188 @@
+"""Bytes too large for a message: blobs and volume blocks, over HTTP on loopback.
+
+Every path is signed and expires; an object's name is checked against its kind, so no path outside
+the object directories can be reached. It knows ids and digests, not whose bytes they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import socket
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from aiohttp import web
+
+MAX_BODY = 4 * 1024**3
+LINK_SECONDS = 3600
+_NAME = re.compile(r"(bl-[A-Za-z0-9]{22}|[0-9a-f]{64})\Z")
+
+
+class ObjectStore:
+    """Immutable files by name: blobs by id, volume contents by sha256. Safe from several threads.
+
+    A file's mtime is when it was last stored, or found stored already.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def path(self, name: str) -> Path:
+        """Where an object lies; ValueError for a name that is no object's."""
+        if not _NAME.match(name):
+            raise ValueError(f"{name[:80]!r} is not the name of an object")
+        return self._directory / name[-2:] / name
+
+    def has(self, name: str) -> bool:
+        """Whether an object is stored; if so, it stays for a while also if nothing refers to it."""
+        with self._lock:
+            try:
+                os.utime(self.path(name))
+            except FileNotFoundError:
+                return False
+            return True
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store bytes under a name, whole or not at all."""
+        if not self.has(name):
+            self.write(self.path(name), data)
+
+    def delete_all_but(self, wanted: set[str], older_than: float) -> int:
+        """Delete objects whose name is not wanted and that were stored long ago (seconds)."""
+        before, deleted = time.time() - older_than, 0
+        for path in list(self._directory.glob("*/*")):
+            if path.name in wanted:
+                continue
+            with self._lock:
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    deleted += 1
+        return deleted
+
+    def add_file(self, source: Path) -> tuple[str, int]:
+        """Store a file's contents under their sha256; (name, size in bytes)."""
+        digest, size = hashlib.sha256(), 0
+        with (
+            tempfile.NamedTemporaryFile(dir=self._directory, delete=False) as temporary,
+            source.open("rb") as file,
+        ):
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+                temporary.write(chunk)
+                size += len(chunk)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+        self._publish(Path(temporary.name), self.path(digest.hexdigest()))
+        return digest.hexdigest(), size
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write one of our own paths: temporary name, fsync, rename."""
+        with tempfile.NamedTemporaryFile(dir=self._directory, delete=False) as temporary:
+            temporary.write(data)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+        self._publish(Path(temporary.name), path)
+
+    def _publish(self, temporary: Path, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with self._lock:
+            temporary.rename(path)
+
+
+class BlobServer:
+    """The HTTP side: PUT and GET of signed links, which stay good when the daemon starts again on
+    the same directory and the port is still free."""
+
+    def __init__(self, blobs: ObjectStore, contents: ObjectStore, state_dir: Path) -> None:
+        self._stores = {"blob": blobs, "block": contents}
+        self._key = _kept(state_dir / "blob.key", secrets.token_bytes(32))
+        self._port_file = state_dir / "blob.port"
+        self._runner: web.AppRunner | None = None
+        self.base_url = ""
+
+    async def start(self) -> None:
+        """Listen on a port of 127.0.0.1: the one of last time if it is free."""
+        app = web.Application(client_max_size=MAX_BODY)
+        app.router.add_put("/{kind}/{name}", self._put)
+        app.router.add_get("/{kind}/{name}", self._get)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.SockSite(self._runner, _listener(int(_kept(self._port_file, b"0")))).start()
+        host, port = self._runner.addresses[0][:2]
+        self._port_file.write_text(str(port))
+        self.base_url = f"http://{host}:{port}"
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def link(self, method: str, kind: str, name: str, start: int = 0, length: int = -1) -> str:
+        """A URL that allows one method on one object (or a part of it) for an hour."""
+        expires = int(time.time()) + LINK_SECONDS
+        signature = self._sign(method, kind, name, start, length, expires)
+        query = f"start={start}&length={length}&expires={expires}&signature={signature}"
+        return f"{self.base_url}/{kind}/{name}?{query}"
+
+    def _sign(self, method: str, kind: str, name: str, start: int, length: int, expires: int) -> str:
+        message = f"{method}\n{kind}\n{name}\n{start}\n{length}\n{expires}".encode()
+        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+
+    def _allowed(self, request: web.Request) -> tuple[Path, int, int]:
+        kind, name = request.match_info["kind"], request.match_info["name"]
+        try:
+            start, length = int(request.query["start"]), int(request.query["length"])
+            expires = int(request.query["expires"])
+            path = self._stores[kind].path(name)
+        except (KeyError, ValueError) as error:
+            raise web.HTTPForbidden(text="not a link of this cloud") from error
+        expected = self._sign(request.method, kind, name, start, length, expires)
+        if not hmac.compare_digest(expected, request.query.get("signature", "")) or expires < time.time():
+            raise web.HTTPForbidden(text="the link is wrong or has expired")
+        return path, start, length
+
+    async def _put(self, request: web.Request) -> web.Response:
+        path, _, _ = self._allowed(request)
+        body = await request.read()
+        kind, name = request.match_info["kind"], request.match_info["name"]
+        if kind == "block" and hashlib.sha256(body).hexdigest() != name:
+            raise web.HTTPBadRequest(text="the block's sha256 does not match its name")
+        self._stores[kind].write(path, body)
+        return web.Response(body=name.encode(), headers={"ETag": f'"{hashlib.md5(body).hexdigest()}"'})
+
+    async def _get(self, request: web.Request) -> web.Response:
+        path, start, length = self._allowed(request)
+        if not path.exists():
+            raise web.HTTPNotFound(text="no such object")
+        with path.open("rb") as file:
+            file.seek(start)
+            return web.Response(body=file.read(length))
+
+
+def _kept(path: Path, default: bytes) -> bytes:
+    """What a small private file holds; made with a default where it is missing."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(default)
+    return path.read_bytes()
+
+
+def _listener(port: int) -> socket.socket:
+    for candidate in (port, 0):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", candidate))
+        except OSError:
+            listener.close()
+            continue
+        return listener
+    raise OSError("no free port on 127.0.0.1")

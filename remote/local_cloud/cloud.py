@@ -1,0 +1,134 @@
+"""The parts of one local cloud, put together.
+
+Everything lives under one private directory; a `Cloud` is that directory in use. It knows the parts
+and the order in which they start and end; each part knows its own business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from modal_proto import api_pb2
+
+from remote.local_cloud.answers import Answers
+from remote.local_cloud.apps import Apps, Function
+from remote.local_cloud.blobs import BlobServer, ObjectStore
+from remote.local_cloud.calls import Calls
+from remote.local_cloud.containers import Containers
+from remote.local_cloud.data_out import DataOut
+from remote.local_cloud.dict_store import Dicts
+from remote.local_cloud.logs import Logs
+from remote.local_cloud.pool import Pool
+from remote.local_cloud.queue_store import Queues
+from remote.local_cloud.rpc import (
+    apps,
+    blobs,
+    calls,
+    containers,
+    dicts,
+    functions,
+    logs,
+    queues,
+    secrets,
+    volumes,
+    workspace,
+)
+from remote.local_cloud.rpc.area import Area
+from remote.local_cloud.rpc.servicer import Service
+from remote.local_cloud.secret_store import Secrets
+from remote.local_cloud.source_mounts import SourceMounts
+from remote.local_cloud.store import Store
+from remote.local_cloud.volumes import Volumes
+
+COLLECT_SECONDS = 60.0
+END_GRACE = 10.0
+
+
+class Cloud:
+    """One cloud on one directory. ``sockets_dir`` must be short: a unix socket's path is."""
+
+    def __init__(self, state_dir: Path, sockets_dir: Path, token: tuple[str, str]) -> None:
+        self.state_dir, self.sockets_dir, self.token = state_dir, sockets_dir, token
+        self.containers_dir = state_dir / "containers"
+        self.containers_dir.mkdir(mode=0o700, exist_ok=True)
+        self.store = Store(state_dir / "cloud.db")
+        contents = ObjectStore(state_dir / "contents")
+        self.contents, self.blobs = contents, ObjectStore(state_dir / "blobs")
+        self.blob_server = BlobServer(self.blobs, contents, state_dir)
+        self.apps = Apps(self.store)
+        self.calls = Calls(self.store)
+        self.calls.retry_of = lambda function_id: self.apps.function(function_id).retry
+        self.data_out = DataOut()
+        self.logs = Logs(self.store)
+        self.dicts = Dicts(self.store)
+        self.queues = Queues(self.store)
+        self.secrets = Secrets(self.store)
+        self.volumes = Volumes(self.store, contents, state_dir / "working")
+        self.source_mounts = SourceMounts(state_dir / "mounts", contents)
+        self.containers = Containers(self, self.store)
+        self.pool = Pool(self)
+        self.service = Service(self._areas(), token, Answers(self.store))
+        self._loops: list[asyncio.Task[None]] = []
+
+    def _areas(self) -> list[Area]:
+        kinds: list[type[Area]] = [
+            workspace.WorkspaceRpc,
+            apps.AppRpc,
+            functions.FunctionRpc,
+            calls.CallRpc,
+            containers.ContainerRpc,
+            logs.LogRpc,
+            dicts.DictRpc,
+            queues.QueueRpc,
+            volumes.VolumeRpc,
+            secrets.SecretRpc,
+            blobs.BlobRpc,
+        ]
+        return [kind(self) for kind in kinds]
+
+    async def start(self) -> None:
+        """Take up where the last daemon on this directory stopped."""
+        await self.blob_server.start()
+        await self.containers.adopt_or_forget()
+        self.volumes.discard_all_but(set(self.containers.live))
+        self._loops = [asyncio.create_task(self.pool.run()), asyncio.create_task(self._collect())]
+
+    async def _collect(self) -> None:
+        """Free the disk of what no volume holds any more."""
+        while True:
+            await asyncio.sleep(COLLECT_SECONDS)
+            self.volumes.collect()
+
+    async def stop(self) -> None:
+        """End every container and then ourselves; inputs that were running are kept for later."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.containers.stop_all(END_GRACE)
+        await self.blob_server.close()
+        self.store.close()
+
+    def socket_path(self, task_id: str) -> Path:
+        """The socket of one container, the same again after a restart."""
+        return self.sockets_dir / f"{task_id[3:11]}.sock"
+
+    def spare_candidates(self) -> list[Function]:
+        """Deployed functions that a warm spare is worth having for, newest app first."""
+        found = []
+        for app in self.apps.all():
+            if app["state"] == api_pb2.APP_STATE_DEPLOYED:
+                found += [
+                    f for f in self.apps.functions_of(app["app_id"]) if f.definition.is_checkpointing_function
+                ]
+        return found
+
+    def handle_of(self, object_id: str) -> api_pb2.Object:
+        """What a container needs to know of an object that its function depends on."""
+        if object_id.startswith("vo-"):
+            name, version, _ = self.volumes.describe(object_id)
+            metadata = api_pb2.VolumeMetadata(version=version, name=name or "")  # type: ignore[arg-type]
+            return api_pb2.Object(object_id=object_id, volume_metadata=metadata)
+        if object_id.startswith("mo-"):
+            return api_pb2.Object(object_id=object_id, mount_handle_metadata=api_pb2.MountHandleMetadata())
+        return api_pb2.Object(object_id=object_id)

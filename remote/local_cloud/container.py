@@ -1,0 +1,67 @@
+"""One live container: its process and what is known of it. It decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grpclib.server import Server
+
+from remote.local_cloud.logs import LogTail
+from remote.local_cloud.pulse import Pulse
+
+
+@dataclass(slots=True, kw_only=True)
+class Container:
+    """One live process and what is known of it.
+
+    ``current`` is input id → call id of what it runs; ``doubtful`` are inputs that the last daemon
+    gave it perhaps without its hearing of it; ``cancelled`` are inputs that it has yet to be told
+    to abandon. ``kill_at`` (unix seconds) is set once it has been interrupted.
+    """
+
+    task_id: str
+    function_id: str
+    app_id: str
+    key: str
+    directory: Path
+    pid: int
+    pid_mark: str
+    child: subprocess.Popen[bytes] | None
+    start_kind: str
+    enqueued_at: float
+    server: Server | None = None
+    parked: bool = False
+    started_at: float | None = None
+    kill_at: float | None = None
+    preempted: bool = False
+    draining: bool = False
+    current: dict[str, str] = field(default_factory=dict)
+    doubtful: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    idle_since: float = 0.0
+    tails: list[LogTail] = field(default_factory=list)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    wake: Pulse = field(default_factory=Pulse)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it has been interrupted."""
+        return self.kill_at is not None
+
+    @property
+    def is_spare(self) -> bool:
+        """Whether it waits, parked or on its way there, for its first input."""
+        return self.start_kind == "warm_spare" and self.started_at is None
+
+    def read_output(self) -> None:
+        """Take what it has printed by now, as output of what it runs now."""
+        for tail in self.tails:
+            tail.read()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it will ask for an input by itself."""
+        return not (self.parked or self.current or self.stopping or self.draining)

@@ -1,0 +1,192 @@
+"""Brings inputs and containers together: starts, warm spares, idle ends, timeouts, crash loops.
+
+One loop looks at what is open whenever something changed. It knows how many containers a function
+may have, not how one is started. A spare is a container held at Modal's own checkpoint call; it is
+released when an input comes, and another is started some time after, so that it does not compete
+with the start of the run that it was released for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from modal_proto import api_pb2
+
+from remote.local_cloud import scheduler
+from remote.local_cloud.apps import STOPPED, Function
+from remote.local_cloud.calls import CANCELLED, Input, Result
+from remote.local_cloud.container import Container
+from remote.local_cloud.scheduler import Gone
+
+if TYPE_CHECKING:
+    from remote.local_cloud.cloud import Cloud
+
+log = logging.getLogger(__name__)
+
+DEFAULT_LIMIT = 8
+SPARES_IN_ALL = 2
+SPARE_DELAY_SECONDS = 15.0
+IDLE_SECONDS = 60
+FAILED_STARTS_ALLOWED = 3
+CANCEL_GRACE = 30.0
+TICK_SECONDS = 1.0
+
+
+class Pool:
+    """The loop and what it remembers of starts, by a function's key."""
+
+    def __init__(self, cloud: Cloud, *, spares: int | None = None) -> None:
+        self._cloud = cloud
+        self._spares = int(os.environ.get("LOCAL_CLOUD_SPARES", SPARES_IN_ALL)) if spares is None else spares
+        self._failed: Counter[str] = Counter()
+        self._not_before: dict[str, float] = {}
+        self._spare_not_before: dict[str, float] = {}
+        self._told: dict[tuple[str, float], float] = {}
+        self._last_failure: dict[str, api_pb2.GenericResult] = {}
+        cloud.containers.on_exit = self._container_gone
+
+    async def run(self) -> None:
+        """Keep inputs and containers matched until cancelled."""
+        while True:
+            try:
+                await self._match()
+            except Exception:
+                log.exception("the pool's round failed; trying again")
+                await asyncio.sleep(TICK_SECONDS)
+            await self._cloud.calls.changed.wait(self._pause())
+
+    async def _match(self) -> None:
+        now = time.time()
+        waiting: Counter[str] = Counter()
+        for item in self._cloud.calls.open_inputs():
+            if scheduler.startable(item.state, now):
+                waiting[item.function_id] += 1
+            elif item.state.task_id:
+                self._check_limits(item, now)
+        self._told = {key: at for key, at in self._told.items() if now - at < 2 * CANCEL_GRACE}
+        for function_id, count in waiting.items():
+            await self._provide(self._cloud.apps.function(function_id), count, now)
+        await self._keep_spares(now)
+        self._end_idle(now)
+
+    async def _provide(self, function: Function, waiting: int, now: float) -> None:
+        key = function.key
+        if self._cloud.apps.get(function.app_id)["state"] == STOPPED:
+            return
+        own = [c for c in self._cloud.containers.live.values() if c.function_id == function.function_id]
+        free = sum(1 for c in own if c.is_free and c.key == key)
+        limit = function.definition.concurrency_limit or DEFAULT_LIMIT
+        busy = sum(1 for c in own if not c.parked and not c.stopping)
+        wanted = min(waiting - free, limit - busy)
+        if wanted > 0 and now < self._not_before.get(key, 0.0):
+            return
+        parked = [c for c in own if c.parked and c.key == key]
+        for _ in range(wanted):
+            self._spare_not_before[key] = now + SPARE_DELAY_SECONDS
+            if parked:
+                await self._release(parked.pop())
+            else:
+                await self._start(function, park=False)
+
+    async def _start(self, function: Function, *, park: bool) -> None:
+        try:
+            await self._cloud.containers.start(function, park=park)
+        except Exception as error:
+            log.exception("a container of %s could not be started", function.name)
+            text = f"the container could not be started: {type(error).__name__}: {error}"
+            self._last_failure[function.key] = api_pb2.GenericResult(exception=text)
+            self._start_failed(function.key, function.function_id)
+
+    async def _release(self, container: Container) -> None:
+        try:
+            await self._cloud.containers.release(container)
+        except Exception:
+            log.exception("spare %s could not be released", container.task_id)
+            self._cloud.containers.stop(container, grace=0.0)
+
+    async def _keep_spares(self, now: float) -> None:
+        spares = [c for c in self._cloud.containers.live.values() if c.is_spare and not c.stopping]
+        candidates = {f.key: f for f in self._cloud.spare_candidates()} if self._spares else {}
+        for container in spares:
+            if container.key not in candidates:
+                self._cloud.containers.stop(container, grace=0.0)
+        covered = {c.key for c in spares}
+        room = self._spares - len(covered & candidates.keys())
+        for key, function in candidates.items():
+            due = max(self._spare_not_before.get(key, 0.0), self._not_before.get(key, 0.0))
+            if room > 0 and key not in covered and now >= due:
+                await self._start(function, park=True)
+                room -= 1
+
+    def _end_idle(self, now: float) -> None:
+        for container in self._cloud.containers.live.values():
+            if not container.is_free or container.started_at is None:
+                continue
+            definition = self._cloud.apps.function(container.function_id).definition
+            if now - container.idle_since > (definition.task_idle_timeout_secs or IDLE_SECONDS):
+                container.draining = True
+                self._cloud.calls.changed.beat()
+
+    def _check_limits(self, item: Input, now: float) -> None:
+        """Tell an input that ran into its timeout; end one that was told and does not end."""
+        container = self._cloud.containers.live.get(item.state.task_id or "")
+        started = item.started_at or now
+        if item.cancelled_at is not None:
+            if now - item.cancelled_at > CANCEL_GRACE:
+                result = Result(status=Result.GENERIC_STATUS_TERMINATED, exception=CANCELLED)
+                self._end_by_force(item, container, result)
+            return
+        limit = self._cloud.apps.function(item.function_id).definition.timeout_secs
+        if not limit or container is None or now - started <= limit:
+            return
+        told = self._told.setdefault((item.input_id, started), now)
+        if told == now:
+            container.cancelled.append(item.input_id)
+            container.wake.beat()
+        elif now - told > CANCEL_GRACE:
+            result = Result(status=Result.GENERIC_STATUS_TIMEOUT, exception=f"timed out after {limit} s")
+            self._end_by_force(item, container, result)
+
+    def _end_by_force(self, item: Input, container: Container | None, result: api_pb2.GenericResult) -> None:
+        output = api_pb2.FunctionPutOutputsItem(
+            input_id=item.input_id, result=result, retry_count=item.state.retry_count
+        )
+        self._cloud.calls.put_output(item.state.task_id or "", output, time.time())
+        if container is not None:
+            container.current.pop(item.input_id, None)
+            self._cloud.containers.stop(container, grace=0.0, preempted=False)
+
+    def failed_to_start(self, container: Container, result: api_pb2.GenericResult) -> None:
+        """A container says that its code cannot be loaded."""
+        self._last_failure[container.key] = result
+
+    def _container_gone(self, container: Container, why: Gone) -> None:
+        if container.started_at is not None:
+            self._failed.pop(container.key, None)
+        elif why is Gone.CRASHED and not container.stopping:
+            self._start_failed(container.key, container.function_id)
+        self._cloud.calls.changed.beat()
+
+    def _start_failed(self, key: str, function_id: str) -> None:
+        """Wait longer after each start that failed; after some, fail what waits for it."""
+        self._failed[key] += 1
+        self._not_before[key] = time.time() + min(2.0 ** (self._failed[key] - 1), 60.0)
+        if self._failed[key] < FAILED_STARTS_ALLOWED:
+            return
+        result = self._last_failure.get(key) or api_pb2.GenericResult(
+            exception=f"the container died {self._failed[key]} times before it took an input"
+        )
+        result.status = api_pb2.GenericResult.GENERIC_STATUS_INIT_FAILURE
+        now = time.time()
+        waiting = [i for i in self._cloud.calls.open_inputs() if i.function_id == function_id]
+        self._cloud.calls.finish([i for i in waiting if scheduler.startable(i.state, now)], result)
+
+    def _pause(self) -> float:
+        """Seconds until something is due anyway."""
+        due = self._cloud.calls.next_due()
+        return TICK_SECONDS if due is None else min(TICK_SECONDS, max(0.01, due - time.time()))

@@ -1,0 +1,147 @@
+"""What a container says and asks, and stopping one from outside."""
+
+from __future__ import annotations
+
+import time
+
+from google.protobuf.empty_pb2 import Empty
+from grpclib import GRPCError, Status
+from modal_proto import api_pb2
+
+from remote.local_cloud.calls import CANCELLED, Input, Result
+from remote.local_cloud.container import Container
+from remote.local_cloud.rpc.area import Area, Peer, not_found
+
+HEARTBEAT_POLL = 10.0
+INPUT_POLL = 30.0
+
+
+class ContainerRpc(Area):
+    """RPCs of the container entrypoint; the socket tells which container calls."""
+
+    async def ContainerHello(self, request: Empty, peer: Peer) -> Empty:
+        return Empty()
+
+    async def ContainerHeartbeat(
+        self, request: api_pb2.ContainerHeartbeatRequest, peer: Peer
+    ) -> api_pb2.ContainerHeartbeatResponse:
+        container = self._own(peer)
+        if not container.cancelled:
+            await container.wake.wait(HEARTBEAT_POLL)
+        if not container.cancelled:
+            return api_pb2.ContainerHeartbeatResponse()
+        cancelled, container.cancelled = container.cancelled, []
+        event = api_pb2.CancelInputEvent(input_ids=cancelled)
+        return api_pb2.ContainerHeartbeatResponse(cancel_input_event=event)
+
+    async def FunctionGetInputs(
+        self, request: api_pb2.FunctionGetInputsRequest, peer: Peer
+    ) -> api_pb2.FunctionGetInputsResponse:
+        container = self._own(peer)
+        while container.doubtful:
+            held = self.cloud.calls.input(container.doubtful.pop())
+            if held.state.task_id == container.task_id and held.input_id in container.current:
+                return self._hand_over(container, held)  # the client passes over what it has already
+        self.cloud.calls.changed.beat()  # a container is free: the pool counts again
+        while True:
+            if container.draining or container.stopping or self._is_outdated(container):
+                kill = api_pb2.FunctionGetInputsItem(kill_switch=True)
+                return api_pb2.FunctionGetInputsResponse(inputs=[kill])
+            taken = self.cloud.calls.take(container.function_id, container.task_id, time.time())
+            if taken is not None:
+                return self._hand_over(container, taken)
+            await self.cloud.calls.changed.wait(INPUT_POLL)
+
+    def _is_outdated(self, container: Container) -> bool:
+        """Whether a redeploy has replaced the code that this container runs."""
+        outdated = self.cloud.apps.function(container.function_id).key != container.key
+        container.draining = container.draining or outdated
+        return outdated
+
+    def _hand_over(self, container: Container, taken: Input) -> api_pb2.FunctionGetInputsResponse:
+        self.cloud.containers.mark_started(container)
+        container.read_output()  # what it printed before belongs to no call
+        container.current[taken.input_id] = taken.call_id
+        item = api_pb2.FunctionGetInputsItem(
+            input_id=taken.input_id,
+            input=api_pb2.FunctionInput.FromString(taken.payload),
+            function_call_id=taken.call_id,
+            function_call_invocation_type=taken.invocation,  # type: ignore[arg-type]
+            retry_count=taken.state.retry_count,
+            function_map_idx=taken.idx,
+            attempt_token=f"{taken.input_id}:{taken.state.retry_count}",
+        )
+        return api_pb2.FunctionGetInputsResponse(inputs=[item])
+
+    async def FunctionPutOutputs(self, request: api_pb2.FunctionPutOutputsRequest, peer: Peer) -> Empty:
+        container = self._own(peer)
+        container.read_output()  # while it is known whose it is
+        for item in request.outputs:
+            if item.result.status == Result.GENERIC_STATUS_TERMINATED and not item.result.exception:
+                item.result.exception = CANCELLED
+            self.cloud.calls.put_output(container.task_id, item, time.time())
+            container.current.pop(item.input_id, None)
+        container.idle_since = time.time()
+        return Empty()
+
+    async def TaskResult(self, request: api_pb2.TaskResultRequest, peer: Peer) -> Empty:
+        self.cloud.pool.failed_to_start(self._own(peer), request.result)
+        return Empty()
+
+    async def ContainerCheckpoint(self, request: api_pb2.ContainerCheckpointRequest, peer: Peer) -> Empty:
+        container = self._own(peer)
+        container.parked = True
+        self.cloud.calls.changed.beat()
+        return Empty()
+
+    async def ContainerStop(
+        self, request: api_pb2.ContainerStopRequest, peer: Peer
+    ) -> api_pb2.ContainerStopResponse:
+        container = self.cloud.containers.live.get(request.task_id)
+        if container is None:
+            not_found(f"Container '{request.task_id}'")
+        if request.graceful:
+            container.draining = True
+            self.cloud.calls.changed.beat()
+        else:
+            self.cloud.containers.stop(container)
+        return api_pb2.ContainerStopResponse()
+
+    async def TaskList(self, request: api_pb2.TaskListRequest, peer: Peer) -> api_pb2.TaskListResponse:
+        live = [
+            c
+            for c in self.cloud.containers.live.values()
+            if request.app_id in ("", c.app_id) and not c.parked
+        ]
+        return api_pb2.TaskListResponse(
+            tasks=[
+                api_pb2.TaskStats(
+                    task_id=container.task_id,
+                    app_id=container.app_id,
+                    app_description=self.cloud.apps.get(container.app_id)["name"] or "",
+                    started_at=container.started_at or 0.0,
+                    enqueued_at=container.enqueued_at,
+                )
+                for container in live
+            ]
+        )
+
+    async def TaskGetInfo(
+        self, request: api_pb2.TaskGetInfoRequest, peer: Peer
+    ) -> api_pb2.TaskGetInfoResponse:
+        row = self.cloud.containers.row(request.task_id)
+        if row is None:
+            not_found(f"Container '{request.task_id}'")
+        info = api_pb2.TaskInfo(
+            id=row["task_id"],
+            enqueued_at=row["enqueued_at"],
+            started_at=row["started_at"] or 0.0,
+            finished_at=row["finished_at"] or 0.0,
+        )
+        return api_pb2.TaskGetInfoResponse(app_id=row["app_id"], info=info)
+
+    def _own(self, peer: Peer) -> Container:
+        container = self.cloud.containers.live.get(peer.task_id or "")
+        if container is None:
+            raise GRPCError(Status.PERMISSION_DENIED, "only a live container may ask this")
+        return container

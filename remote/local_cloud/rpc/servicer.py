@@ -1,0 +1,130 @@
+"""Areas of RPCs as one gRPC service.
+
+Names, message types and cardinality come from the installed ``modal_proto``; the areas are found by
+reflection. It checks the token, answers a repeated request of the client's own retry from memory,
+and answers UNIMPLEMENTED, naming the RPC and counting it, for whatever no area implements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import grpclib.const
+import grpclib.server
+from grpclib import GRPCError, Status
+from modal_proto import api_grpc
+
+from remote.local_cloud.answers import Answers
+from remote.local_cloud.rpc.area import Area, Peer
+
+log = logging.getLogger(__name__)
+
+REPEATABLE = frozenset(
+    (
+        "AppCreate",
+        "AppPublish",
+        "ClassCreate",
+        "DictPop",
+        "DictUpdate",
+        "FunctionCreate",
+        "FunctionMap",
+        "FunctionPrecreate",
+        "FunctionPutInputs",
+        "FunctionPutOutputs",
+        "QueuePut",
+    )
+)
+"""RPCs whose second execution would do something twice; none of them waits for anything."""
+
+
+class Service:
+    """The shared part of all sockets: which RPCs exist, what was answered, what was missing."""
+
+    def __init__(self, areas: Sequence[Area], token: tuple[str, str], answers: Answers) -> None:
+        self._areas = areas
+        self._token = token
+        self.answers = answers
+        self.unimplemented: Counter[str] = Counter()
+
+    def for_peer(self, peer: Peer) -> Handlers:
+        """The service as seen by one socket."""
+        return Handlers(self, peer)
+
+    def method(self, name: str) -> Callable[..., Any] | None:
+        """The area's method for an RPC, None if no area has it."""
+        return next((getattr(area, name) for area in self._areas if hasattr(area, name)), None)
+
+    def authorise(self, metadata: Mapping[str, Any]) -> None:
+        """Refuse a client without the token; compared in constant time."""
+        given = (metadata.get("x-modal-token-id", ""), metadata.get("x-modal-token-secret", ""))
+        matches = [
+            hmac.compare_digest(str(g).encode(), w.encode()) for g, w in zip(given, self._token, strict=True)
+        ]
+        if not all(matches):
+            raise GRPCError(Status.UNAUTHENTICATED, "token missing or wrong for this local cloud")
+
+
+class Handlers:
+    """What grpclib serves on one socket."""
+
+    def __init__(self, service: Service, peer: Peer) -> None:
+        self._service = service
+        self._peer = peer
+
+    def __mapping__(self) -> dict[str, grpclib.const.Handler]:
+        handlers = {}
+        for path, declared in _declared().items():
+            name = path.rpartition("/")[2]
+            handlers[path] = declared._replace(func=self._handler(name, declared))
+        return handlers
+
+    def _handler(self, name: str, declared: grpclib.const.Handler) -> Callable[[Any], Awaitable[None]]:
+        async def handle(stream: grpclib.server.Stream[Any, Any]) -> None:
+            request = await stream.recv_message()
+            if self._peer.task_id is None:
+                self._service.authorise(stream.metadata or {})
+            method = self._service.method(name)
+            if method is None:
+                self._service.unimplemented[name] += 1
+                raise GRPCError(Status.UNIMPLEMENTED, f"{name} is not implemented by the local cloud")
+            if declared.cardinality.server_streaming:
+                async for message in method(request, self._peer):
+                    await stream.send_message(message)
+                return
+            key = str(dict[str, Any](stream.metadata or {}).get("x-idempotency-key", ""))
+            call = method(request, self._peer)
+            if key and name in REPEATABLE:
+                answer = self._service.answers.once(key, call, declared.reply_type)
+            else:
+                answer = await call
+            await stream.send_message(answer)
+
+        async def guarded(stream: grpclib.server.Stream[Any, Any]) -> None:
+            try:
+                await handle(stream)
+            except (GRPCError, asyncio.CancelledError, ConnectionError):
+                raise
+            except Exception as error:
+                log.exception("%s failed", name)
+                raise GRPCError(
+                    Status.FAILED_PRECONDITION, f"{name}: {type(error).__name__}: {error}"
+                ) from error
+
+        return guarded
+
+
+def _declared() -> dict[str, grpclib.const.Handler]:
+    """Path → handler declaration of every RPC of the installed protocol."""
+    names = api_grpc.ModalClientBase.__abstractmethods__
+
+    async def absent(self: object, stream: object) -> None:
+        raise NotImplementedError
+
+    concrete = type("Declared", (api_grpc.ModalClientBase,), dict.fromkeys(names, absent))
+    mapping: dict[str, grpclib.const.Handler] = concrete().__mapping__()
+    return mapping

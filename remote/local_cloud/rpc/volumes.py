@@ -1,0 +1,208 @@
+"""modal.Volume, both versions on one store."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator
+
+from google.protobuf.empty_pb2 import Empty
+from grpclib import GRPCError, Status
+from modal_proto import api_pb2
+
+from remote.local_cloud.faults import take_commit_failure
+from remote.local_cloud.rpc.area import Area, Peer, invalid, not_found
+from remote.local_cloud.rpc.naming import get_or_create, page
+from remote.local_cloud.volumes import Committed, VolumePathError, clean_path
+
+BLOCK = 8 * 1024**2
+ENTRIES_A_MESSAGE = 500
+V2 = api_pb2.VOLUME_FS_VERSION_V2
+
+
+class VolumeRpc(Area):
+    """From outside: list, read, upload, remove. From a container: commit and reload."""
+
+    async def VolumeGetOrCreate(
+        self, request: api_pb2.VolumeGetOrCreateRequest, peer: Peer
+    ) -> api_pb2.VolumeGetOrCreateResponse:
+        volumes, version = self.cloud.volumes, request.version or V2
+
+        def create(name: str | None) -> str:
+            return volumes.create(name, version)
+
+        volume_id = get_or_create(
+            "Volume", request.deployment_name, request.object_creation_type, volumes.find, create
+        )
+        name, stored, _ = volumes.describe(volume_id)
+        metadata = api_pb2.VolumeMetadata(version=stored, name=name or "")  # type: ignore[arg-type]
+        return api_pb2.VolumeGetOrCreateResponse(volume_id=volume_id, version=stored, metadata=metadata)  # type: ignore[arg-type]
+
+    async def VolumeHeartbeat(self, request: api_pb2.VolumeHeartbeatRequest, peer: Peer) -> Empty:
+        return Empty()
+
+    async def VolumeList(self, request: api_pb2.VolumeListRequest, peer: Peer) -> api_pb2.VolumeListResponse:
+        items = [
+            api_pb2.VolumeListItem(
+                label=name,
+                volume_id=volume_id,
+                created_at=made.created_at,
+                metadata=api_pb2.VolumeMetadata(
+                    version=self.cloud.volumes.describe(volume_id)[1],  # type: ignore[arg-type]
+                    name=name,
+                    creation_info=made,
+                ),
+            )
+            for name, volume_id, made in page(self.cloud.volumes.named(), request.pagination)
+        ]
+        return api_pb2.VolumeListResponse(items=items, environment_name="main")
+
+    async def VolumeDelete(self, request: api_pb2.VolumeDeleteRequest, peer: Peer) -> Empty:
+        self.cloud.volumes.delete(request.volume_id)
+        return Empty()
+
+    async def VolumeCommit(
+        self, request: api_pb2.VolumeCommitRequest, peer: Peer
+    ) -> api_pb2.VolumeCommitResponse:
+        task_id = self._container(peer)
+        if take_commit_failure(self.cloud.containers_dir / task_id / "faults"):
+            # the one status that the client raises at once instead of retrying
+            raise GRPCError(Status.ABORTED, "simulated commit failure")
+        await self.cloud.volumes.commit(task_id, request.volume_id)
+        return api_pb2.VolumeCommitResponse(skip_reload=True)
+
+    async def VolumeReload(self, request: api_pb2.VolumeReloadRequest, peer: Peer) -> Empty:
+        await self.cloud.volumes.reload(self._container(peer), request.volume_id)
+        return Empty()
+
+    async def VolumeListFiles(
+        self, request: api_pb2.VolumeListFilesRequest, peer: Peer
+    ) -> AsyncIterator[api_pb2.VolumeListFilesResponse]:
+        for entries in self._listing(request.volume_id, request.path, request.recursive, request.max_entries):
+            yield api_pb2.VolumeListFilesResponse(entries=entries)
+
+    async def VolumeListFiles2(
+        self, request: api_pb2.VolumeListFiles2Request, peer: Peer
+    ) -> AsyncIterator[api_pb2.VolumeListFiles2Response]:
+        for entries in self._listing(request.volume_id, request.path, request.recursive, request.max_entries):
+            yield api_pb2.VolumeListFiles2Response(entries=entries)
+
+    def _listing(
+        self, volume_id: str, path: str, recursive: bool, most: int
+    ) -> list[list[api_pb2.FileEntry]]:
+        under = self._path(path) if path.strip("/") else ""
+        files = self.cloud.volumes.files(volume_id, under)
+        if under and not files:
+            not_found(f"No such file or directory: '{path}'")
+        entries = list(_entries(files, under, recursive).values())[: most or None]
+        return [entries[i : i + ENTRIES_A_MESSAGE] for i in range(0, len(entries), ENTRIES_A_MESSAGE)]
+
+    async def VolumeGetFile2(
+        self, request: api_pb2.VolumeGetFile2Request, peer: Peer
+    ) -> api_pb2.VolumeGetFile2Response:
+        path = self._path(request.path)
+        found = [file for file in self.cloud.volumes.files(request.volume_id, path) if file.path == path]
+        if not found:
+            not_found(f"No such file: '{request.path}'")
+        size, start = found[0].size, request.start
+        length = min(request.len or size, size - start)
+        link = self.cloud.blob_server.link
+        urls = [
+            link("GET", "block", found[0].sha, at, min(BLOCK, start + length - at))
+            for at in range(start, start + length, BLOCK)
+        ]
+        return api_pb2.VolumeGetFile2Response(get_urls=urls, size=size, start=start, len=length)
+
+    async def VolumePutFiles2(
+        self, request: api_pb2.VolumePutFiles2Request, peer: Peer
+    ) -> api_pb2.VolumePutFiles2Response:
+        response = api_pb2.VolumePutFiles2Response()
+        for index, file in enumerate(request.files):
+            path = self._path(file.path)
+            if request.disallow_overwrite_existing_files and self.cloud.volumes.files(
+                request.volume_id, path
+            ):
+                raise GRPCError(Status.ALREADY_EXISTS, f"'{file.path}' exists already")
+            for number, block in enumerate(file.blocks):
+                digest = block.contents_sha256.hex()
+                if not self.cloud.contents.has(digest):
+                    url = self.cloud.blob_server.link("PUT", "block", digest)
+                    response.missing_blocks.add(file_index=index, block_index=number, put_url=url)
+        if not response.missing_blocks:
+            files = [await asyncio.to_thread(self._assemble, file) for file in request.files]
+            self.cloud.volumes.put(request.volume_id, files)
+        return response
+
+    def _assemble(self, file: api_pb2.VolumePutFiles2Request.File) -> Committed:
+        """One object of a file's blocks; trailing zeros, which the client leaves out, are restored."""
+        data = bytearray()
+        for number, block in enumerate(file.blocks):
+            length = min(BLOCK, file.size - number * BLOCK)
+            data += self.cloud.contents.path(block.contents_sha256.hex()).read_bytes().ljust(length, b"\0")
+        sha = hashlib.sha256(data).hexdigest()
+        self.cloud.contents.put(sha, bytes(data))
+        return Committed(self._path(file.path), sha, file.size, time.time(), file.mode or 0o644)
+
+    async def VolumePutFiles(self, request: api_pb2.VolumePutFilesRequest, peer: Peer) -> Empty:
+        """Version 1: contents were uploaded like source files, by digest."""
+        files = []
+        for file in request.files:
+            path = self.cloud.contents.path(file.sha256_hex)
+            if not path.exists():
+                not_found(f"contents of '{file.filename}'")
+            size = path.stat().st_size
+            files.append(
+                Committed(self._path(file.filename), file.sha256_hex, size, time.time(), file.mode or 0o644)
+            )
+        self.cloud.volumes.put(request.volume_id, files)
+        return Empty()
+
+    async def VolumeRemoveFile(self, request: api_pb2.VolumeRemoveFileRequest, peer: Peer) -> Empty:
+        return self._remove(request.volume_id, request.path, request.recursive)
+
+    async def VolumeRemoveFile2(self, request: api_pb2.VolumeRemoveFile2Request, peer: Peer) -> Empty:
+        return self._remove(request.volume_id, request.path, request.recursive)
+
+    def _remove(self, volume_id: str, path: str, recursive: bool) -> Empty:
+        cleaned = self._path(path)
+        files = [file.path for file in self.cloud.volumes.files(volume_id, cleaned)]
+        if not files:
+            not_found(f"No such file or directory: '{path}'")
+        if files != [cleaned] and not recursive:
+            invalid(f"'{path}' is a directory; remove it recursively")
+        self.cloud.volumes.remove(volume_id, files)
+        return Empty()
+
+    def _path(self, path: str) -> str:
+        try:
+            return clean_path(path)
+        except VolumePathError as error:
+            invalid(str(error))
+
+    def _container(self, peer: Peer) -> str:
+        if peer.task_id is None:
+            raise GRPCError(Status.FAILED_PRECONDITION, "only a container that mounts the volume can do this")
+        return peer.task_id
+
+
+def _entries(files: list[Committed], under: str, recursive: bool) -> dict[str, api_pb2.FileEntry]:
+    """Files below a path and the directories that they imply, by path."""
+    entries: dict[str, api_pb2.FileEntry] = {}
+    depth = len(under.split("/")) if under else 0
+    for file in files:
+        parts = file.path.split("/")
+        for length in range(depth + 1, len(parts)):
+            directory = "/".join(parts[:length])
+            if recursive or length == depth + 1:
+                entries.setdefault(
+                    directory,
+                    api_pb2.FileEntry(
+                        path=directory, type=api_pb2.FileEntry.DIRECTORY, mtime=int(file.mtime)
+                    ),
+                )
+        if recursive or len(parts) <= depth + 1:
+            entries[file.path] = api_pb2.FileEntry(
+                path=file.path, type=api_pb2.FileEntry.FILE, mtime=int(file.mtime), size=file.size
+            )
+    return entries

@@ -1,0 +1,125 @@
+"""Calls through the unmodified client: retries, crashes, time limits, cancelling, results, logs."""
+
+JOB = """
+Job = modal.Cls.from_name('sample', 'Job')()
+notes = modal.Dict.from_name('sample', create_if_missing=True)
+"""
+
+
+def test_a_failed_call_is_tried_again_until_it_succeeds(cloud):
+    result = cloud.client(JOB + "say(Job.fail.spawn('fails', 2).get(timeout=30))")
+    assert result == 3
+
+
+def test_a_call_that_used_up_its_retries_raises_what_the_last_try_raised(cloud):
+    code = """
+try:
+    Job.fail.spawn('hopeless', 9).get(timeout=30)
+except ValueError as error:
+    say([str(error), len(notes['hopeless/starts'])])
+"""
+    assert cloud.client(JOB + code) == ["start 3 fails", 3]
+
+
+def test_a_container_that_dies_gives_its_input_to_another_without_using_a_retry(cloud):
+    result = cloud.client(JOB + "say([Job.crash.spawn('dies', 2).get(timeout=30), notes['dies/starts']])")
+    assert result[0] == 3
+    assert len(set(result[1])) == 3
+
+
+def test_a_running_call_is_found_by_id_and_has_no_result_yet(cloud):
+    code = """
+call = modal.FunctionCall.from_id(Job.wait.spawn('found').object_id)
+wait_for(lambda: notes.get('found/starts'))
+try:
+    call.get(timeout=0)
+except TimeoutError:
+    early = True
+graph = call.get_call_graph()[0]
+go('found')
+say([early, call.get(timeout=20), graph.task_id == notes['found/starts'][0], graph.status.name])
+"""
+    assert cloud.client(JOB + code) == [True, 1, True, "PENDING"]
+
+
+def test_a_cancelled_call_ends_and_is_not_tried_again(cloud):
+    code = """
+call = Job.wait.spawn('cancelled')
+wait_for(lambda: 'start 1 of cancelled' in ''.join(entry.message for entry in call.logs.fetch()))
+call.cancel()
+try:
+    call.get(timeout=20)
+except Exception as error:
+    name = type(error).__name__
+say([name, len(notes['cancelled/starts']), call.get_call_graph()[0].status.name])
+"""
+    name, starts, status = cloud.client(JOB + code)
+    assert (name, starts, status) == ("RemoteError", 1, "TERMINATED")
+
+
+def test_a_timeout_is_a_failure_that_each_try_can_have_anew(cloud):
+    code = """
+slow = modal.Function.from_name('sample', 'too_slow')
+call = slow.spawn('slow')
+try:
+    call.get(timeout=30)
+except modal.exception.FunctionTimeoutError as error:
+    say(len(notes['slow/starts']))
+"""
+    assert cloud.client(JOB + code) == 2
+
+
+def test_map_gives_every_result_in_order(cloud):
+    code = "say(list(modal.Function.from_name('sample', 'square').map(range(30))))"
+    assert cloud.client(code) == [n * n for n in range(30)]
+
+
+def test_a_generator_yields_its_values(cloud):
+    assert cloud.client("say(list(modal.Function.from_name('sample', 'numbers').remote_gen(5)))") == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]
+
+
+def test_arguments_and_results_too_large_for_a_message_come_through(cloud):
+    code = JOB + "data = os.urandom(3_000_000); say(Job.echo.spawn(data).get(timeout=30) == data)"
+    assert cloud.client(code)
+
+
+def test_what_a_call_prints_is_in_its_logs_and_on_the_command_line(cloud):
+    code = """
+go('talks')
+call = Job.wait.spawn('talks')
+call.get(timeout=20)
+wanted = {('stdout', 'start 1 of talks'), ('stderr', 'to stderr')}
+lines = lambda: {(entry.source, entry.message.rstrip()) for entry in call.logs.fetch()}
+wait_for(lambda: lines() >= wanted)
+say([call.object_id, notes['talks/starts'][0]])
+"""
+    call_id, task_id = cloud.client(JOB + code)
+    assert "start 1 of talks" in cloud.modal("app", "logs", "sample", "--function-call", call_id)
+    assert "start 1 of talks" in cloud.modal("container", "logs", task_id)
+
+
+def test_a_log_stream_started_early_gets_lines_as_they_are_printed(cloud):
+    code = """
+call = Job.wait.spawn('streams')
+wait_for(lambda: notes.get('streams/starts'))
+for entry in call.logs.stream(timeout=20):
+    if 'start 1 of streams' in entry.message:
+        break
+go('streams')
+say(call.get(timeout=20))
+"""
+    assert cloud.client(JOB + code) == 1
+
+
+def test_a_container_sees_no_token_and_nothing_else_of_who_started_the_cloud(cloud):
+    seen = cloud.client(JOB + "say(Job.environment.spawn().get(timeout=20))")
+    assert "MODAL_TOKEN_SECRET" not in seen
+    assert "XDG_RUNTIME_DIR" not in seen
+    assert seen["MODAL_LOCAL_START"] == "cold"
+    assert seen["MODAL_CONFIG_PATH"] == str(cloud.places.state / "modal.toml")

@@ -1,0 +1,152 @@
+"""Volumes: what a container sees, what a commit publishes, which paths are refused."""
+
+import asyncio
+import os
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remote.local_cloud.blobs import ObjectStore
+from remote.local_cloud.volumes import UNUSED_SECONDS, Committed, VolumePathError, Volumes, clean_path
+
+
+@pytest.fixture
+def volumes(store, tmp_path):
+    return Volumes(store, ObjectStore(tmp_path / "contents"), tmp_path / "working")
+
+
+@pytest.fixture
+def volume(volumes):
+    return volumes.create("v", 2)
+
+
+def contents(volumes, volume):
+    return {f.path: volumes._objects.path(f.sha).read_text() for f in volumes.files(volume)}
+
+
+async def test_a_container_sees_its_own_writes_and_others_only_after_commit_and_reload(volumes, volume):
+    one = await volumes.open_working_copy("ta-1", volume)
+    two = await volumes.open_working_copy("ta-2", volume)
+    (one / "a").write_text("one")
+    assert contents(volumes, volume) == {}
+    await volumes.commit("ta-1", volume)
+    assert contents(volumes, volume) == {"a": "one"}
+    assert not (two / "a").exists()
+    await volumes.reload("ta-2", volume)
+    assert (two / "a").read_text() == "one"
+
+
+async def test_the_last_writer_of_a_file_wins_and_other_files_stay(volumes, volume):
+    one = await volumes.open_working_copy("ta-1", volume)
+    two = await volumes.open_working_copy("ta-2", volume)
+    (one / "both").write_text("one")
+    (one / "mine").write_text("one")
+    (two / "both").write_text("two")
+    await volumes.commit("ta-1", volume)
+    await volumes.commit("ta-2", volume)
+    assert contents(volumes, volume) == {"both": "two", "mine": "one"}
+
+
+async def test_what_was_not_committed_is_lost_with_the_container(volumes, volume):
+    one = await volumes.open_working_copy("ta-1", volume)
+    (one / "kept").write_text("kept")
+    await volumes.commit("ta-1", volume)
+    (one / "lost").write_text("lost")
+    volumes.discard("ta-1")
+    again = await volumes.open_working_copy("ta-2", volume)
+    assert sorted(path.name for path in again.iterdir()) == ["kept"]
+
+
+async def test_a_reload_keeps_the_containers_own_changes(volumes, volume):
+    one = await volumes.open_working_copy("ta-1", volume)
+    (one / "a").write_text("first")
+    await volumes.commit("ta-1", volume)
+    two = await volumes.open_working_copy("ta-2", volume)
+    (two / "a").write_text("mine, not committed")
+    (one / "a").write_text("second")
+    await volumes.commit("ta-1", volume)
+    await volumes.reload("ta-2", volume)
+    assert (two / "a").read_text() == "mine, not committed"
+
+
+async def test_a_deleted_file_is_gone_after_the_commit_unless_another_has_written_it_meanwhile(
+    volumes, volume
+):
+    one = await volumes.open_working_copy("ta-1", volume)
+    for name in ("gone", "rewritten"):
+        (one / name).write_text("old")
+    await volumes.commit("ta-1", volume)
+    two = await volumes.open_working_copy("ta-2", volume)
+    (two / "rewritten").write_text("new")
+    await volumes.commit("ta-2", volume)
+    (one / "gone").unlink()
+    (one / "rewritten").unlink()
+    await volumes.commit("ta-1", volume)
+    assert contents(volumes, volume) == {"rewritten": "new"}
+
+
+async def test_an_in_place_change_of_equal_size_is_committed(volumes, volume):
+    one = await volumes.open_working_copy("ta-1", volume)
+    (one / "a").write_text("old")
+    await volumes.commit("ta-1", volume)
+    (one / "a").write_text("new")
+    os.utime(one / "a", ns=(1, 1))
+    await volumes.commit("ta-1", volume)
+    assert contents(volumes, volume) == {"a": "new"}
+
+
+async def test_a_repeated_commit_changes_nothing(volumes, volume):
+    one = await volumes.open_working_copy("ta-1", volume)
+    (one / "a").write_text("a")
+    first = await volumes.commit("ta-1", volume)
+    again = await volumes.commit("ta-1", volume)
+    assert (first.files, again.files) == (1, 0)
+
+
+async def test_commits_at_the_same_time_take_turns(volumes, volume):
+    one = await volumes.open_working_copy("ta-1", volume)
+    (one / "a").write_text("a")
+    results = await asyncio.gather(*(volumes.commit("ta-1", volume) for _ in range(5)))
+    assert sorted(result.files for result in results) == [0, 0, 0, 0, 1]
+
+
+async def test_a_link_that_leaves_the_volume_is_not_committed(volumes, volume, tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    one = await volumes.open_working_copy("ta-1", volume)
+    (one / "link").symlink_to(tmp_path / "secret")
+    await volumes.commit("ta-1", volume)
+    assert contents(volumes, volume) == {}
+
+
+async def test_contents_that_no_file_needs_are_deleted_after_a_while_and_others_never(volumes, volume):
+    one = await volumes.open_working_copy("ta-1", volume)
+    (one / "kept").write_text("kept")
+    (one / "dropped").write_text("dropped")
+    await volumes.commit("ta-1", volume)
+    dropped = next(file for file in volumes.files(volume) if file.path == "dropped")
+    (one / "dropped").unlink()
+    await volumes.commit("ta-1", volume)
+    assert volumes.collect() == 0
+    for file in (volumes._objects.path(name) for name in (dropped.sha,)):
+        os.utime(file, (0, time.time() - UNUSED_SECONDS - 1))
+    assert volumes.collect() == 1
+    assert contents(volumes, volume) == {"kept": "kept"}
+
+
+@pytest.mark.parametrize("path", ["../up", "a/../../up", "/", "", "a\0b", "x" * 5000])
+def test_a_path_that_leaves_the_volume_is_refused(path, volumes, volume):
+    with pytest.raises(VolumePathError):
+        volumes.put(volume, [Committed(path, "0" * 64, 0, 0.0, 0o600)])
+
+
+@given(st.text(max_size=60))
+def test_a_clean_path_stays_inside_and_is_clean_already(path):
+    try:
+        cleaned = clean_path(path)
+    except VolumePathError:
+        return
+    assert not cleaned.startswith("/")
+    assert ".." not in cleaned.split("/")
+    assert clean_path(cleaned) == cleaned
