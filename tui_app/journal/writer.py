@@ -1,0 +1,257 @@
+"""Writes journal.db: the watcher's one connection to it.
+
+    journal = JournalWriter(path)
+    journal.record("r7", arrivals, positions={2: 14}, sign_at=now)   # all of it or nothing
+    journal.say("r7", [Draft(type="run.spawned", data={...})])       # the watcher's own words
+
+Events, the position they were read up to and the view they fold into are one transaction, so a
+watcher that dies at any moment continues where the journal stands: nothing twice, nothing lost.
+Repeats are dropped by the unique key. Safe to use from several threads. It knows nothing of where
+events come from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from remote.vocabulary.commands import Intent, Outcome
+from remote.vocabulary.events import Event, decode, encode
+from tui_app.journal.records import (
+    VIEW_DECODER,
+    VIEW_ENCODER,
+    Arrival,
+    Draft,
+    LogLine,
+    WatcherStatus,
+)
+from tui_app.journal.schema import JOURNAL_TABLES, open_writer
+from tui_app.state.fold import fold
+from tui_app.state.view import RunView
+
+_INSERT = (
+    "INSERT INTO events (run, attempt, source, seq, t, arrived, type, sev, line) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_KNOWN = "SELECT 1 FROM events WHERE run = ? AND attempt = ? AND source = ? AND seq = ?"
+_NEXT_SEQ = "SELECT coalesce(max(seq), 0) + 1 FROM events WHERE run = ? AND attempt = ? AND source = ?"
+_MOVE = "INSERT INTO positions VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET batch = max(batch, excluded.batch)"
+
+
+class JournalWriter:
+    """The one writer of a journal. JournalError if the file cannot be used."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        mono: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock, self._mono = clock, mono
+        self._lock = threading.RLock()
+        self._connection = open_writer(path, JOURNAL_TABLES, wal=True)
+        self._views: dict[str, RunView] = {}
+        self.watcher_id = self._identity()
+        self._load_views()
+
+    @property
+    def source(self) -> str:
+        """What the watcher's own events carry as their source."""
+        return f"watcher:{self.watcher_id}"
+
+    def close(self) -> None:
+        """Close the file; what was recorded is in it already."""
+        with self._lock:
+            self._connection.close()
+
+    def view(self, run: str) -> RunView:
+        """The run as recorded so far."""
+        with self._lock:
+            return self._views.get(run, RunView(run=run))
+
+    def runs(self) -> list[str]:
+        """Every run that has a view."""
+        with self._lock:
+            return list(self._views)
+
+    def positions(self, run: str) -> dict[int, int]:
+        """By attempt, the last batch that was recorded."""
+        with self._lock:
+            rows = self._connection.execute("SELECT attempt, batch FROM positions WHERE run = ?", (run,))
+            return dict(rows.fetchall())
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make everything that is recorded inside one transaction: all of it or nothing."""
+        with self._lock:
+            if self._connection.in_transaction:
+                yield
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            before = dict(self._views)
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._views = before
+                with contextlib.suppress(sqlite3.OperationalError):  # a full disk has rolled back already
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def record(
+        self,
+        run: str,
+        arrivals: Sequence[Arrival] = (),
+        *,
+        drafts: Sequence[Draft] = (),
+        positions: Mapping[int, int] | None = None,
+        sign_at: float | None = None,
+    ) -> list[Event]:
+        """Everything of one look at a run, in one transaction; gives the events that were new.
+
+        ``drafts`` are events of the watcher's own, after the arrivals. ``sign_at`` is the arrival of a
+        sign of life (unix seconds).
+        """
+        with self.transaction():
+            view, new = self._take(self.view(run), [*arrivals, *drafts])
+            if new or run not in self._views:
+                self._keep_view(view)
+            for attempt, batch in (positions or {}).items():
+                self._connection.execute(_MOVE, (run, attempt, batch))
+            if sign_at is not None:
+                self._connection.execute("UPDATE views SET sign_at = ? WHERE run = ?", (sign_at, run))
+            return new
+
+    def say(self, run: str, *drafts: Draft) -> list[Event]:
+        """Record events of the watcher's own, numbered and dated."""
+        return self.record(run, drafts=drafts)
+
+    def set_status(self, status: WatcherStatus) -> None:
+        """Replace what the watcher says of itself."""
+        self._put_meta("status", msgspec.json.encode(status))
+
+    def record_outcome(self, intent: Intent, outcome: Outcome) -> None:
+        """What became of an intent; a final outcome is never overwritten."""
+        with self.transaction():
+            self._connection.execute(
+                "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (intent) DO UPDATE "
+                "SET state = excluded.state, detail = excluded.detail, at = excluded.at WHERE state = 'sent'",
+                (
+                    *(intent.id, intent.run, intent.verb, outcome.state),
+                    *(outcome.detail, outcome.at, intent.by, intent.host),
+                ),
+            )
+
+    def add_logs(self, run: str, lines: Sequence[LogLine]) -> None:
+        """Append lines that containers printed."""
+        with self.transaction():
+            self._connection.executemany(
+                "INSERT INTO logs (run, t, fd, text, possible_repeat) VALUES (?, ?, ?, ?, ?)",
+                [(run, line.t, line.fd, line.text, line.possible_repeat) for line in lines],
+            )
+
+    def logs_since(self, run: str, t: float) -> list[LogLine]:
+        """Log lines at or after ``t`` (unix seconds), oldest first."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT t, fd, text, possible_repeat FROM logs WHERE run = ? AND t >= ? ORDER BY log_id",
+                (run, t),
+            ).fetchall()
+        return [LogLine(t, fd, text, bool(repeat)) for t, fd, text, repeat in rows]
+
+    def newest_log(self, run: str) -> float | None:
+        """When the newest log line of a run was printed (unix seconds)."""
+        with self._lock:
+            row = self._connection.execute("SELECT max(t) FROM logs WHERE run = ?", (run,)).fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def count_undecodable(self, run: str, lines: int) -> None:
+        """Add to the number of lines of a run that were no events."""
+        with self.transaction():
+            self._connection.execute(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+                (f"undecodable/{run}", lines),
+            )
+
+    def _take(self, view: RunView, items: Sequence[Arrival | Draft]) -> tuple[RunView, list[Event]]:
+        new: list[Event] = []
+        for item in items:
+            if isinstance(item, Draft):
+                added = [self._say(view.run, item)]
+            elif self._is_known(item.event):
+                continue
+            else:
+                added = [self._say(view.run, draft) for draft in item.before]
+                self._insert(item.event, item.line)
+                added += [item.event, *(self._say(view.run, draft) for draft in item.after)]
+            for event in added:
+                view = fold(view, event)
+            new += added
+        return view, new
+
+    def _is_known(self, event: Event) -> bool:
+        return self._connection.execute(_KNOWN, event.key).fetchone() is not None
+
+    def _insert(self, event: Event, line: bytes) -> None:
+        self._connection.execute(_INSERT, (*event.key, event.t, self._clock(), event.type, event.sev, line))
+
+    def _say(self, run: str, draft: Draft) -> Event:
+        row = self._connection.execute(_NEXT_SEQ, (run, draft.attempt, self.source)).fetchone()
+        event = Event(
+            run=run,
+            attempt=draft.attempt,
+            source=self.source,
+            seq=row[0],
+            t=self._clock() if draft.t is None else draft.t,
+            mono=self._mono(),
+            type=draft.type,
+            sev=draft.sev,
+            data=draft.data,
+        )
+        line = encode(event)
+        self._insert(event, line)
+        return decode(line)
+
+    def _keep_view(self, view: RunView) -> None:
+        self._views[view.run] = view
+        row = self._connection.execute("SELECT coalesce(max(row_id), 0) FROM events").fetchone()
+        self._connection.execute(
+            "INSERT INTO views (run, row_id, view) VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET row_id = excluded.row_id, view = excluded.view",
+            (view.run, row[0], VIEW_ENCODER.encode(view)),
+        )
+
+    def _load_views(self) -> None:
+        rows = self._connection.execute("SELECT run, view FROM views ORDER BY rowid").fetchall()
+        for run, stored in rows:
+            try:
+                self._views[run] = VIEW_DECODER.decode(stored)
+            except msgspec.MsgspecError:  # another version's view: the events are what counts
+                self._refold(run)
+
+    def _refold(self, run: str) -> None:
+        view = RunView(run=run)
+        rows = self._connection.execute("SELECT line FROM events WHERE run = ? ORDER BY row_id", (run,))
+        for (line,) in rows:
+            view = fold(view, decode(line))
+        with self.transaction():
+            self._keep_view(view)
+
+    def _identity(self) -> str:
+        row = self._connection.execute("SELECT value FROM meta WHERE key = 'watcher_id'").fetchone()
+        if row is None:
+            self._put_meta("watcher_id", secrets.token_hex(4))
+            return self._identity()
+        return str(row[0])
+
+    def _put_meta(self, key: str, value: str | bytes) -> None:
+        with self.transaction():
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))

@@ -1,0 +1,171 @@
+"""`Calls` over the public modal client: the one place of the operator's side that knows it.
+
+modal reads its configuration from the environment when it is imported, so the environment of the
+target is set before this module is. Everything here blocks, and may be called from any plain thread.
+No result of a call is ever fetched: it would be unpickled, in the process that holds the token.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import modal
+from modal.exception import (
+    AuthError,
+    ClientClosed,
+    ConnectionError,
+    InternalError,
+    NotFoundError,
+    ServiceError,
+)
+from modal.exception import TimeoutError as ModalTimeoutError
+from modal.types import InputStatus
+
+from remote.records.errors import RecordError
+from remote.records.tables import ModalTable
+from tui_app.journal.records import LogLine
+from tui_app.watcher.calls import CallRefusedError, LinkError, NotDeployedError
+from tui_app.watcher.inference import CallState
+
+APP = "middlewatch-trainer"
+PROFILE = "Trainer"
+STOP_SECONDS = 60.0
+MAX_LOG_LINES = 5000
+_NOT_DEPLOYED = f"the trainer app {APP} is not deployed on this target; run: middlewatch deploy"
+_STATES = {
+    InputStatus.PENDING: CallState.PENDING,
+    InputStatus.SUCCESS: CallState.SUCCESS,
+    InputStatus.FAILURE: CallState.FAILURE,
+    InputStatus.INIT_FAILURE: CallState.INIT_FAILURE,
+    InputStatus.TERMINATED: CallState.TERMINATED,
+    InputStatus.TIMEOUT: CallState.TIMEOUT,
+}
+
+
+@contextlib.contextmanager
+def link() -> Iterator[None]:
+    """Turn what the client raises when its server is out of reach into LinkError."""
+    try:
+        yield
+    except AuthError as error:
+        raise LinkError(f"the target refused the token: {error}") from error
+    except (ConnectionError, ServiceError, InternalError, ModalTimeoutError, ClientClosed, OSError) as error:
+        raise LinkError(f"the target does not answer: {error}") from error
+
+
+class LinkedTable:
+    """A modal.Dict whose network errors are LinkErrors."""
+
+    def __init__(self, name: str, *, create: bool) -> None:
+        with link():
+            self._table = ModalTable.open(name, create=create)
+
+    def get(self, key: str) -> bytes | None:
+        """See `remote.records.tables.Table`."""
+        with link():
+            return self._table.get(key)
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | RecordError | None]:
+        """See `remote.records.tables.BulkTable`."""
+        with link():
+            return self._table.get_many(keys)
+
+    def put(self, key: str, value: bytes) -> None:
+        """See `remote.records.tables.Table`."""
+        with link():
+            self._table.put(key, value)
+
+    def add(self, key: str, value: bytes) -> bool:
+        """See `remote.records.tables.Table`."""
+        with link():
+            return self._table.add(key, value)
+
+    def contents(self) -> dict[str, bytes]:
+        """See `remote.records.tables.ListableTable`."""
+        with link():
+            return self._table.contents()
+
+
+def open_table(name: str, create: bool) -> LinkedTable:
+    """A table of the target; TableMissingError if it is not there and is not to be made."""
+    return LinkedTable(name, create=create)
+
+
+def workspace() -> str:
+    """The name of the workspace that the client's token belongs to."""
+    with link():
+        return str(modal.Workspace.from_context().hydrate().name or "")
+
+
+class ModalCalls:
+    """See `tui_app.watcher.calls.Calls`."""
+
+    def check_deployed(self) -> None:
+        """See `Calls.check_deployed`."""
+        with link(), _deployed():
+            modal.Cls.from_name(APP, PROFILE).hydrate()
+
+    def spawn(self, run: str, config: Mapping[str, Any], intent: Mapping[str, Any]) -> str:
+        """See `Calls.spawn`."""
+        with link(), _deployed():
+            trainer = modal.Cls.from_name(APP, PROFILE)()
+            call = trainer.train.spawn(run, dict(config), dict(intent))
+        return str(call.object_id)
+
+    def state(self, call_id: str) -> CallState:
+        """See `Calls.state`."""
+        try:
+            with link():
+                inputs = modal.FunctionCall.from_id(call_id).get_call_graph()
+        except NotFoundError:
+            return CallState.UNKNOWN
+        statuses = [each.status for each in inputs if each.function_call_id == call_id]
+        return _STATES.get(statuses[0], CallState.PENDING) if statuses else CallState.PENDING
+
+    def cancel(self, call_id: str, *, kill: bool = False) -> None:
+        """See `Calls.cancel`."""
+        with link(), contextlib.suppress(NotFoundError):
+            modal.FunctionCall.from_id(call_id).cancel(terminate_containers=kill)
+
+    def stop_container(self, task_id: str) -> None:
+        """See `Calls.stop_container`. There is no public Python call for it, so it is the CLI's."""
+        command = [sys.executable, "-m", "modal", "container", "stop", task_id, "--yes"]
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=STOP_SECONDS
+            )
+        except subprocess.TimeoutExpired as error:
+            raise LinkError(f"the target did not answer within {STOP_SECONDS:.0f} s") from error
+        if done.returncode != 0:
+            raise CallRefusedError(_last_line(done.stderr or done.stdout))
+
+    def logs(self, call_id: str, since: float) -> list[LogLine]:
+        """See `Calls.logs`."""
+        lines: list[LogLine] = []
+        with link():
+            logs = modal.FunctionCall.from_id(call_id).logs
+            for entry in logs.fetch(since=datetime.fromtimestamp(since, UTC)):
+                t = entry.timestamp.timestamp()
+                lines += [LogLine(t, entry.source, text) for text in entry.message.splitlines()]
+                if len(lines) >= MAX_LOG_LINES:
+                    break
+        return lines
+
+
+@contextlib.contextmanager
+def _deployed() -> Iterator[None]:
+    try:
+        yield
+    except NotFoundError as error:
+        raise NotDeployedError(_NOT_DEPLOYED) from error
+
+
+def _last_line(text: str) -> str:
+    words = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+    lines = [line.strip(" │╭╮╰╯─") for line in words.splitlines()]
+    return next((line for line in reversed(lines) if line), "it gave no reason")
