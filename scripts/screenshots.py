@@ -1,0 +1,174 @@
+"""Shoot every screen of a real run into screenshots/: `make screenshots`.
+
+The run is the newest one in this user's journal of the local cloud that can be acted on and has steps
+to show. Where there is none, a demo run is started, with everything that it needs, and what was
+started is stopped again. Nothing here is drawn by hand: the pictures are what the dashboard showed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import html
+import re
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from remote.vocabulary.run_config import RunConfig, demo  # noqa: E402
+from tui_app import __version__  # noqa: E402
+from tui_app.actions import ACTIONS  # noqa: E402
+from tui_app.app import Middlewatch  # noqa: E402
+from tui_app.demo import RUN, deploying, spawn_named, stage, views  # noqa: E402
+from tui_app.locations import Locations  # noqa: E402
+from tui_app.state.view import RunView  # noqa: E402
+from tui_app.subprocesses import cloud_up, ensure_deployed, run_cloud  # noqa: E402
+from tui_app.targets import cloud_running  # noqa: E402
+from tui_app.watcher_launch import ensure_watcher, stop_watcher, watcher_running  # noqa: E402
+
+FOLDER = ROOT / "screenshots"
+SIZES = ((80, 24), (120, 40))
+STEPS_TO_SHOW = 90
+"""After the demo's exception and its preemption, so that both are in the picture."""
+PATIENCE_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: which keys lead to it, starting from the run's screen."""
+
+    name: str
+    keys: tuple[str, ...] = ()
+
+
+def main() -> int:
+    locations = Locations.of("local")
+    locations.prepare()
+    with contextlib.ExitStack() as started:
+        view = newest(locations) or wait_for_steps(locations, start(locations, started))
+        names = asyncio.run(shoot(locations, view))
+        write_readme(newest_view(locations, view.run), names)
+    print(f"{len(names)} pictures of {view.run} in {FOLDER.name}/")
+    return 0
+
+
+def confirm_key(view: RunView) -> str | None:
+    """The key of something that asks before it is done and is possible now."""
+    possible = [ACTIONS[name] for name in ("stop", "resume") if ACTIONS[name].refusal(view) is None]
+    return possible[0].key if possible else None
+
+
+def newest(locations: Locations) -> RunView | None:
+    """The newest run with enough steps to look at, that can be stopped or resumed."""
+    worth = [view for view in views(locations) if view.step >= STEPS_TO_SHOW and confirm_key(view)]
+    return max(worth, key=lambda view: view.spawned_at or 0.0, default=None)
+
+
+def newest_view(locations: Locations, run: str) -> RunView:
+    return next(view for view in views(locations) if view.run == run)
+
+
+def start(locations: Locations, started: contextlib.ExitStack) -> str:
+    """Spawn a demo run, starting and later stopping whatever does not run yet."""
+    if not cloud_running():
+        with stage(sys.stdout, "starting the local cloud"):
+            cloud_up()
+        started.callback(run_cloud, "down")
+    with deploying(sys.stdout) as on_start:
+        ensure_deployed(locations, on_start)
+    if not watcher_running(locations):
+        with stage(sys.stdout, "starting the watcher"):
+            ensure_watcher(locations, "local")
+        started.callback(stop_watcher, locations)
+    with stage(sys.stdout, "spawning a run"):
+        return spawn_named(locations, RUN, demo(RunConfig(), patient=True))
+
+
+def wait_for_steps(locations: Locations, run: str) -> RunView:
+    with stage(sys.stdout, f"waiting for step {STEPS_TO_SHOW} of {run}"):
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (view := newest_view(locations, run)).step < STEPS_TO_SHOW:
+            if view.state.is_terminal or time.monotonic() > deadline:
+                raise SystemExit(f"{run} is {view.state} at step {view.step}: {view.detail}")
+            time.sleep(0.5)
+    return view
+
+
+async def shoot(locations: Locations, view: RunView) -> list[str]:
+    FOLDER.mkdir(exist_ok=True)
+    shots = [Shot("run"), Shot("home", ("escape",)), Shot("help", ("question_mark",))]
+    if key := confirm_key(view):
+        shots.append(Shot("confirm", (key,)))
+    names = []
+    for width, height in SIZES:
+        for shot in shots:
+            name = f"{shot.name}-{width}x{height}.svg"
+            picture = await picture_of(locations, view.run, shot, (width, height))
+            (FOLDER / name).write_text(for_every_renderer(picture) + "\n")
+            names.append(name)
+    return names
+
+
+async def picture_of(locations: Locations, run: str, shot: Shot, size: tuple[int, int]) -> str:
+    app = Middlewatch(locations, run, ascii_art=False)
+    async with app.run_test(size=size) as pilot:
+        while app.desk.track.last_step < STEPS_TO_SHOW:
+            await pilot.pause(0.05)
+        await pilot.pause(0.5)
+        for key in shot.keys:
+            await pilot.press(key)
+        await pilot.pause(0.5)
+        return app.export_screenshot(title=f"middlewatch open {run}")
+
+
+_TEXT = re.compile(
+    r'<text (?P<head>[^>]*?)x="(?P<x>[0-9.]+)"(?P<mid>[^>]*?)textLength="(?P<length>[0-9.]+)"'
+    r"(?P<tail>[^>]*)>(?P<body>[^<]*)</text>"
+)
+
+
+def for_every_renderer(svg: str) -> str:
+    """The same picture where a renderer collapses blanks, or takes the signs of charts from a font with
+    other widths and ignores textLength: blanks are kept, each such sign gets a place of its own."""
+
+    def placed(match: re.Match[str]) -> str:
+        chars = html.unescape(match["body"])
+        if not any(ord(char) >= 0x2500 for char in chars):
+            return match.group().replace("<text ", '<text xml:space="preserve" ', 1)
+        step = float(match["length"]) / len(chars)
+        return "".join(
+            f'<text {match["head"]}x="{float(match["x"]) + index * step:.1f}"{match["mid"]}'
+            f'textLength="{step:.1f}"{match["tail"]}>{char}</text>'
+            for index, char in enumerate(chars)
+            if not char.isspace()
+        )
+
+    return _TEXT.sub(placed, svg)
+
+
+def write_readme(view: RunView, names: list[str]) -> None:
+    spawned = datetime.fromtimestamp(view.spawned_at or 0.0, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    lines = [
+        "# Screenshots",
+        "",
+        "Made by `make screenshots` from a real run; never edited.",
+        "",
+        f"Run `{view.run}` on the local cloud, spawned {spawned}, "
+        f"at step {view.step} of {view.of} when shot:",
+        f"attempt {view.attempt.number if view.attempt else 0}, {view.retries_used} retries, "
+        f"{view.preemptions} preemptions, {view.steps_redone} steps redone, {view.commit_count} commits, "
+        f"committed lost {view.committed_lost}.",
+        f"Task {view.config.get('task')}, seed {view.config.get('seed')}, Middlewatch {__version__}.",
+        "",
+        *(f"* [{name}]({name})" for name in names),
+    ]
+    (FOLDER / "README.md").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""The home table's columns fit at every width; the name gives way before a number does."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remote.vocabulary.run_states import RunState
+from tui_app.render.spans import width
+from tui_app.state.view import RunView
+from tui_app.widgets.panels import panels, stack
+from tui_app.widgets.run_columns import chosen, fitted, gap
+from tui_app.widgets.run_header import flow
+from tui_app.widgets.sight import Link, Sight
+from tui_app.widgets.words import header, news
+
+NOW = 1_800_000_000.0
+NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,47}", fullmatch=True)
+VIEWS = st.builds(
+    RunView,
+    run=NAMES,
+    state=st.sampled_from(RunState),
+    state_since=st.one_of(st.none(), st.just(NOW - 100)),
+    step=st.integers(0, 1_000_000),
+    of=st.one_of(st.none(), st.integers(1, 1_000_000)),
+    spawned_at=st.just(NOW - 5000),
+    retries_used=st.integers(0, 10),
+    max_retries=st.one_of(st.none(), st.integers(0, 10)),
+    preemptions=st.integers(0, 99),
+    steps_redone=st.integers(0, 100_000),
+)
+
+
+def sight(view: RunView, *, reachable: bool = True) -> Sight:
+    link = Link("local", beat_at=NOW, started_at=NOW - 9, reachable=reachable)
+    return Sight(view, link, NOW, NOW - 200)
+
+
+@given(st.lists(VIEWS, min_size=1, max_size=5), st.integers(80, 240), st.booleans())
+def test_columns_fit_the_table(views: list[RunView], cells: int, reachable: bool) -> None:
+    columns = chosen(cells)
+    rows = [[column.cell(sight(view, reachable=reachable)) for column in columns] for view in views]
+    widths = fitted(columns, rows, cells - 1)
+    usual = all(view.step < 10_000 and (view.of or 0) < 10_000 for view in views)
+    if usual:
+        assert sum(widths) + gap(cells) * (len(widths) - 1) <= cells - 1
+    assert widths[0] >= columns[0].least
+
+
+@given(VIEWS, st.integers(79, 240))
+def test_no_line_of_the_header_is_wider_than_the_screen(view: RunView, cells: int) -> None:
+    for groups in (header(sight(view)), news(sight(view))):
+        assert all(width(line) <= cells for line in flow(groups, cells))
+
+
+@given(VIEWS, st.integers(30, 60), st.integers(1, 60))
+def test_panels_never_take_more_rows_than_there_are(view: RunView, cells: int, rows: int) -> None:
+    assert len(stack(panels(sight(view), cells), rows)) <= rows
+
+
+def test_the_most_important_panels_are_kept_where_rows_are_few() -> None:
+    blocks = panels(sight(RunView(run="r7")), 40)
+    text = "\n".join("".join(part for part, _ in line) for line in stack(blocks, 7))
+    assert "attempts" in text
+    assert "volume" in text
+    assert "gpu" not in text

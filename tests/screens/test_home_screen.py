@@ -1,0 +1,97 @@
+"""Home: one line a run, live ones first, and the chosen one in words."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from conftest import LARGE, SMALL, Open
+from run_story import Journal
+
+from tui_app.widgets.run_table import RunTable
+
+SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
+
+
+@SIZES
+async def test_no_runs_say_how_to_get_one(journal: Journal, open_board: Open, size: tuple[int, int]) -> None:
+    async with open_board(size=size) as board:
+        await board.shows("LOCAL middlewatch 0 runs", "No runs yet.", "Press s to spawn one", "watcher up")
+
+
+@SIZES
+async def test_each_run_has_one_line_with_everything(
+    journal: Journal, open_board: Open, size: tuple[int, int]
+) -> None:
+    story = journal.story(ago=60).begin().steps(34).fail().wait(5).claim().load().steps(77)
+    story.drain(0.3, saving=False).preempted().claim().load().steps(84)
+    journal.writer.record("sort-digits", sign_at=time.time())
+    async with open_board(size=size) as board:
+        await board.shows("sort-digits RUNNING LIVE")
+        line = next(line for line in board.text.splitlines() if line.startswith("▸sort-digits"))
+        for part in ("84/250", "0/8", "80", "4", "3", "1/3", "1", "█" if "█" in line else "▆"):
+            assert part in line
+        assert "11k" in line or "12k" in line
+
+
+async def test_live_runs_come_first_and_counts_are_in_words(journal: Journal, open_board: Open) -> None:
+    journal.story("old-failure", ago=900).begin().steps(5).end("FAILED", reason="user_error", detail="no")
+    journal.story("done", ago=800).begin().steps(5).end("SUCCEEDED")
+    journal.story("live-one", ago=12).begin().steps(5)
+    async with open_board() as board:
+        await board.shows("3 runs", "1 RUNNING · 1 SUCCEEDED · 1 FAILED")
+        rows = [line.split()[0].lstrip("▸") for line in board.text.splitlines() if "/250" in line][:3]
+        assert rows == ["live-one", "done", "old-fai…ure"] or rows[:2] == ["live-one", "done"]
+
+
+async def test_the_cursor_stays_on_its_run_when_the_order_changes(journal: Journal, open_board: Open) -> None:
+    first = journal.story("first", ago=60).begin().steps(5)
+    journal.story("second", ago=30).begin().steps(5)
+    async with open_board() as board:
+        await board.shows("2 runs", "second")
+        await board.press("j")
+        table = board.app.screen.query_one(RunTable)
+        assert table.selected is not None
+        assert table.selected.view.run == "first"
+        first.end("STOPPED")
+        await board.shows("1 STOPPED")
+        assert table.selected.view.run == "first"
+
+
+async def test_more_runs_than_rows_scroll_with_the_cursor(journal: Journal, open_board: Open) -> None:
+    for number in range(40):
+        journal.story(f"run-{number:02}", ago=500 - number).spawn()
+    async with open_board() as board:
+        await board.shows("40 runs", "run-39")
+        assert "run-00" not in board.text
+        await board.press("G")
+        await board.shows("run-00")
+        await board.press("g")
+        await board.shows("run-39")
+
+
+async def test_the_watcher_is_named_with_its_age_and_its_silence(journal: Journal, open_board: Open) -> None:
+    journal.story(ago=12).begin().steps(5)
+    async with open_board() as board:
+        await board.shows("watcher up 12 min · beat", "local reachable")
+        journal.beat(age=45)
+        await board.shows("WATCHER SILENT · last beat 45 s ago", "NO LINK")
+        journal.beat(reachable=False)
+        await board.shows("LOCAL UNREACHABLE for 41 s")
+
+
+async def test_the_chosen_run_is_told_in_words_below(journal: Journal, open_board: Open) -> None:
+    journal.story(ago=20).begin().steps(34).now(1.0).fail()
+    async with open_board() as board:
+        await board.shows("BACKOFF retry 1/3 in", "GPU 8 requested, 0 present (CPU demo)", "commit step 30")
+
+
+async def test_a_click_chooses_and_a_second_one_opens(journal: Journal, open_board: Open) -> None:
+    for number in (1, 2):
+        journal.story(f"run-{number}", ago=100 - number).begin().steps(3)
+    async with open_board() as board:
+        await board.shows("2 runs", "run-1")
+        await board.pilot.click(RunTable, offset=(5, 2))
+        await board.until(lambda: board.app.screen.query_one(RunTable).selected.view.run == "run-1")  # type: ignore[union-attr]
+        await board.pilot.click(RunTable, offset=(5, 2))
+        await board.shows("LOCAL run-1 RUNNING")

@@ -1,0 +1,228 @@
+"""The acting verbs against a watcher's files: what is written, and what each outcome exits with.
+
+The watcher here is this test: it holds the real lock, reads the real intents and records outcomes
+with the real writer, so that each outcome can be chosen.
+"""
+
+import contextlib
+import json
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import msgspec
+import psutil
+import pytest
+from conftest import Middlewatch, in_terminal, record
+from story import RUN, Story, demo_story, live_story
+
+from remote.vocabulary.commands import Intent, Outcome, OutcomeState, Verb
+from remote.vocabulary.events import Event
+from remote.vocabulary.run_config import RunConfig
+from tui_app.exit_codes import ExitCode
+from tui_app.journal.intents import IntentReader
+from tui_app.journal.records import WatcherStatus
+from tui_app.journal.writer import JournalWriter
+from tui_app.locations import Locations, local_cloud_state
+from tui_app.subprocesses import fingerprint
+from tui_app.targets import client_environment
+from tui_app.watcher_launch import hold_lock
+
+Answer = Callable[[Intent], Outcome | None]
+
+
+class Watcher:
+    """Holds the lock and answers intents as it is told to."""
+
+    def __init__(self, locations: Locations) -> None:
+        self.locations = locations
+        self.answer: Answer = lambda intent: None
+        self.intents: list[Intent] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Watcher"]:
+        started = psutil.Process().create_time()
+        with hold_lock(self.locations, pid=os.getpid(), started_at=started):
+            self._thread.start()
+            try:
+                yield self
+            finally:
+                self._stop.set()
+                self._thread.join()
+
+    def _watch(self) -> None:
+        journal, reader, newest = (
+            JournalWriter(self.locations.journal),
+            IntentReader(self.locations.intents),
+            0,
+        )
+        journal.set_status(
+            WatcherStatus(
+                pid=os.getpid(),
+                started_at=psutil.Process().create_time(),
+                beat_at=time.time(),
+                target="local",
+                workspace="local",
+                reachable=True,
+                reachable_since=time.time(),
+                detail="",
+                watcher_id=journal.watcher_id,
+                version="test",
+            )
+        )
+        while not self._stop.wait(0.05):
+            for row, intent in reader.read(newest):
+                newest = row
+                self.intents.append(intent)
+                outcome = self.answer(intent)
+                if outcome is not None:
+                    journal.record_outcome(intent, outcome)
+        reader.close()
+        journal.close()
+
+
+@pytest.fixture
+def watcher(locations: Locations) -> Iterator[Watcher]:
+    """A target that counts as up, and a watcher on it."""
+    cloud = local_cloud_state()
+    cloud.mkdir(mode=0o700)
+    client = {
+        "pid": os.getpid(),
+        "pid_created": psutil.Process().create_time(),
+        "environment": {"MODAL_SERVER_URL": "unix:/nowhere"},
+    }
+    (cloud / "client.json").write_text(json.dumps(client))
+    locations.deployed.write_text(json.dumps({"fingerprint": fingerprint(client_environment("local"))}))
+    with Watcher(locations).running() as standing:
+        yield standing
+
+
+def answering(state: OutcomeState, detail: str = "") -> Answer:
+    return lambda intent: Outcome(intent=intent.id, state=state, detail=detail, at=time.time())
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (OutcomeState.DONE, ExitCode.OK),
+        (OutcomeState.REFUSED, ExitCode.REFUSED),
+        (OutcomeState.EXPIRED, ExitCode.REFUSED),
+        (OutcomeState.FAILED, ExitCode.ERROR),
+    ],
+)
+def test_each_outcome_has_its_exit_code_and_its_sentence(
+    locations: Locations, middlewatch: Middlewatch, watcher: Watcher, state: OutcomeState, code: ExitCode
+) -> None:
+    record(locations, live_story().events)
+    watcher.answer = answering(state, "said \x1b[31mby the watcher")
+    done = middlewatch("checkpoint", RUN)
+    assert done.returncode == code, done.stderr
+    assert "said by the watcher" in done.stdout + done.stderr
+    [intent] = watcher.intents
+    assert (intent.verb, intent.run, intent.attempt) == (Verb.CHECKPOINT, RUN, 1)
+    assert 50 < intent.expires_at - intent.created_at <= 60
+    assert stat.S_IMODE(locations.intents.stat().st_mode) == 0o600
+
+
+def test_an_intent_that_nobody_answers_is_named(
+    locations: Locations, middlewatch: Middlewatch, watcher: Watcher
+) -> None:
+    record(locations, live_story().events)
+    watcher.answer = answering(OutcomeState.SENT, "on its way")
+    done = middlewatch("preempt", RUN)
+    assert done.returncode == ExitCode.UNREACHABLE
+    assert watcher.intents[0].id in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_spawn_takes_the_next_free_name_and_sends_a_checked_config(
+    locations: Locations, middlewatch: Middlewatch, watcher: Watcher
+) -> None:
+    watcher.answer = answering(OutcomeState.DONE, "call fc-9")
+    assert middlewatch("spawn", "--task", "sort-digits").returncode == ExitCode.OK
+    events = live_story().events
+    record(locations, [_renamed(event, "sort-digits") for event in events])
+    done = middlewatch("spawn", "--fail-at-step", "40", "--steps", "60", "--json")
+    assert json.loads(done.stdout)["outcome"] == "done"
+    first, second = watcher.intents
+    assert (first.run, second.run) == ("sort-digits", "sort-digits-2")
+    config = RunConfig.from_json(second.args["config"])
+    assert (config.steps, config.drills[0].step, config.drills[0].kind) == (60, 40, "exception")
+
+
+def test_spawn_does_not_take_a_name_twice(
+    locations: Locations, middlewatch: Middlewatch, watcher: Watcher
+) -> None:
+    record(locations, live_story().events)
+    done = middlewatch("spawn", "--name", RUN)
+    assert done.returncode == ExitCode.REFUSED
+    assert "r7-2" in done.stderr
+    assert watcher.intents == []
+
+
+def test_resume_sends_the_runs_own_config_and_the_step_to_go_back_to(
+    locations: Locations, middlewatch: Middlewatch, watcher: Watcher
+) -> None:
+    story = live_story()
+    story.end(1, "STOPPED", 14)
+    record(locations, story.events)
+    watcher.answer = answering(OutcomeState.DONE)
+    assert middlewatch("resume", RUN, "--from", "10", "--steps", "400").returncode == ExitCode.OK
+    [intent] = watcher.intents
+    assert intent.args["from_step"] == 10
+    assert RunConfig.from_json(intent.args["config"]).steps == 400
+
+
+def test_a_finished_run_goes_on_with_a_larger_goal(
+    locations: Locations, middlewatch: Middlewatch, watcher: Watcher
+) -> None:
+    record(locations, demo_story().events)
+    watcher.answer = answering(OutcomeState.DONE)
+    assert middlewatch("resume", RUN).returncode == ExitCode.REFUSED
+    assert middlewatch("resume", RUN, "--steps", "250").returncode == ExitCode.REFUSED
+    assert middlewatch("resume", RUN, "--steps", "300").returncode == ExitCode.OK
+    assert middlewatch("resume", RUN, "--from", "200").returncode == ExitCode.OK
+
+
+def test_what_cannot_be_done_now_is_refused_before_anything_is_written(
+    locations: Locations, middlewatch: Middlewatch, watcher: Watcher
+) -> None:
+    story = Story()
+    story.spawn()
+    record(locations, story.events)
+    for verb in ("checkpoint", "preempt"):
+        done = middlewatch(verb, RUN)
+        assert done.returncode == ExitCode.REFUSED
+        assert "no live attempt (STARTING)" in done.stderr
+    assert not locations.intents.exists()
+
+
+def test_a_run_that_the_watcher_finds_a_moment_later_is_known(
+    locations: Locations, middlewatch: Middlewatch, watcher: Watcher
+) -> None:
+    timer = threading.Timer(1.0, record, (locations, live_story().events))
+    timer.start()
+    watcher.answer = answering(OutcomeState.DONE)
+    assert middlewatch("checkpoint", RUN).returncode == ExitCode.OK
+    timer.join()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("", ExitCode.REFUSED), ("y", ExitCode.OK)])
+def test_in_a_terminal_what_costs_something_is_asked_and_no_is_the_default(
+    locations: Locations, watcher: Watcher, answer: str, code: ExitCode
+) -> None:
+    record(locations, live_story().events)
+    watcher.answer = answering(OutcomeState.DONE)
+    status, out = in_terminal(["stop", RUN], 100, 30, typed=f"{answer}\n")
+    assert status == code
+    assert "4 steps since the commit of step 10" in out
+    assert len(watcher.intents) == (code is ExitCode.OK)
+
+
+def _renamed(event: Event, run: str) -> Event:
+
+    return msgspec.structs.replace(event, run=run)

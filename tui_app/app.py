@@ -1,0 +1,289 @@
+"""The dashboard: wires the feed, the desk and the screens together, and carries keys to intents.
+
+    run_app(Locations.of("local"), "sort-digits")      # the exit status; runs go on when it ends
+
+It reads journals and writes intents, through `tui_app.feed` and on its thread. Nothing is drawn but
+in `tick`, at most eight times a second, and only by what is visible and changed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.message import Message
+from textual.screen import Screen
+from textual.timer import Timer
+
+from styles import sheet
+from tui_app.actions import ACTIONS, Action, Danger
+from tui_app.desk import Desk
+from tui_app.feed import ActingFeed, Feed, Wish
+from tui_app.locations import TARGETS, Locations
+from tui_app.render.glyphs import ascii_only
+from tui_app.screens.desk_screen import VERBS, DeskScreen
+from tui_app.screens.home import HomeScreen
+from tui_app.screens.run import RunScreen
+from tui_app.state.view import RunView
+from tui_app.theme import MIDDLEWATCH
+from tui_app.widgets.lines import ASCII_CLASS
+from tui_app.widgets.status_line import Report
+
+FASTEST_SECONDS = 0.125
+PULSE_SECONDS = 0.25
+SLOW_PULSES = 4
+"""Pulses between two ticks while nothing happens: ages then change once a second."""
+WRITES_BEHIND = 3
+"""A frame is three writes; with more than that unsent, the terminal is not keeping up."""
+
+
+class Middlewatch(App[int]):
+    """Home and run screens over one target's journal."""
+
+    CSS_PATH = sheet("app")
+    TITLE = "middlewatch"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "interrupt", "quit", show=False, priority=True),
+    ]
+
+    class Arrived(Message):
+        """The feed has put something aside."""
+
+    def __init__(
+        self,
+        locations: Locations,
+        run: str | None = None,
+        *,
+        read_only: bool = False,
+        ascii_art: bool | None = None,
+        start_watcher: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.register_theme(MIDDLEWATCH)
+        self.set_reactive(Middlewatch.theme, MIDDLEWATCH.name)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.locations, self.read_only = locations, read_only
+        self.clock = clock
+        self.desk = Desk(locations.target)
+        self.animation_level = "none"
+        self._first_run = run
+        self._told = False
+        self._ticked_at = 0.0
+        self._waiting: Timer | None = None
+        self._pulses = 0
+        self._start_watcher = start_watcher and not read_only
+        self._actor = None if read_only else ActingFeed(locations, on_news=self._arrive, clock=clock)
+        self.feed: Feed = self._actor or Feed(locations, on_news=self._arrive, clock=clock)
+        if ascii_only(os.environ, sys.stdout.encoding) if ascii_art is None else ascii_art:
+            self.add_class(ASCII_CLASS)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own colours, for themes that do not bring them."""
+        return dict(MIDDLEWATCH.variables)
+
+    def on_load(self) -> None:
+        """Read while the screen is still being put together."""
+        self._watch(self._first_run)
+        self.feed.start()
+
+    def on_mount(self) -> None:
+        """Show the run that was asked for, else home; begin to tick; have a watcher started if none is."""
+        self.push_screen(HomeScreen() if self._first_run is None else RunScreen(self._first_run))
+        self.set_interval(PULSE_SECONDS, self._pulse)
+        if self._start_watcher and self._actor is not None:
+            threading.Thread(target=_ensure_watcher, args=(self._actor,), daemon=True).start()
+
+    def on_unmount(self) -> None:
+        """Stop reading."""
+        self.feed.close()
+
+    def on_resize(self, event: Resize) -> None:
+        """Say so where the terminal is too small, and stop saying it when it is not."""
+        from tui_app.screens.too_small import TooSmallScreen, too_small
+
+        shown = isinstance(self.screen, TooSmallScreen)
+        if too_small(event.size) and not shown:
+            self.push_screen(TooSmallScreen())
+        elif shown and not too_small(event.size):
+            self.pop_screen()
+
+    def _arrive(self) -> None:
+        """Called by the feed's thread: at most one message is under way."""
+        if not self._told:
+            self._told = True
+            try:
+                self.post_message(self.Arrived())
+            except RuntimeError:
+                """The loop has closed: nobody is left to be told."""
+
+    def on_middlewatch_arrived(self) -> None:
+        """Tick now, or as soon as the last tick is old enough."""
+        self._told = False
+        wait = self._ticked_at + FASTEST_SECONDS - time.monotonic()
+        if wait <= 0:
+            self.tick()
+        elif self._waiting is None:
+            self._waiting = self.set_timer(wait, self.tick)
+
+    def _pulse(self) -> None:
+        self._pulses += 1
+        screen = self._desk_screen()
+        if self._pulses % SLOW_PULSES == 0 or (screen is not None and screen.lively):
+            self.tick()
+
+    def tick(self) -> None:
+        """Take the news, and let the screen show what changed. Skipped while frames pile up."""
+        if self._waiting is not None:
+            self._waiting.stop()
+            self._waiting = None
+        if self._terminal_is_behind():
+            return
+        self._ticked_at = time.monotonic()
+        self.desk.put(self.feed.take())
+        screen = self._desk_screen()
+        if screen is not None and screen.is_mounted:
+            with self.batch_update():
+                screen.show_desk(self.desk, self.clock())
+
+    def _desk_screen(self) -> DeskScreen | None:
+        """The screen that shows the desk, also below a dialog."""
+        return next((s for s in reversed(self.screen_stack) if isinstance(s, DeskScreen)), None)
+
+    def _terminal_is_behind(self) -> bool:
+        writer = getattr(self._driver, "_writer_thread", None)
+        queue = getattr(writer, "_queue", None)
+        return queue is not None and queue.qsize() > WRITES_BEHIND
+
+    def _watch(self, run: str | None) -> None:
+        self.desk.watch(run)
+        self.feed.watch(run)
+
+    def open_run(self, run: str) -> None:
+        """Show this run."""
+        self._watch(run)
+        self.switch_screen(RunScreen(run))
+
+    def open_home(self, selected: str | None = None) -> None:
+        """Show the list of runs, with the cursor on ``selected``."""
+        self._watch(None)
+        self.switch_screen(HomeScreen(selected))
+
+    def say(self, state: str, text: str) -> None:
+        """Put a sentence on the status line."""
+        self.desk.report = Report(state, text, self.clock())
+        self.tick()
+
+    def perform(self, action_id: str, run: str | None) -> None:
+        """What a verb's key does: refuse with a sentence, ask first where it costs, or ask for it."""
+        action = ACTIONS[action_id]
+        summary = self.desk.summaries.get(run or "")
+        view = summary.view if summary is not None else None
+        refusal = f"{action.label}: this dashboard is read-only" if self.read_only else action.refusal(view)
+        if refusal is not None:
+            self.say("refused", refusal)
+        elif action.id == "spawn":
+            self._spawn_form()
+        elif view is not None and action.danger is not Danger.NONE:
+            self._confirm(action, view)
+        elif view is not None:
+            self._ask(action, view)
+
+    def _confirm(self, action: Action, view: RunView) -> None:
+        from tui_app.screens.confirm import ConfirmScreen
+
+        def decided(yes: bool | None) -> None:
+            if yes:
+                self._ask(action, view)
+            else:
+                self.say("cancelled", f"{action.label} {view.run}: nothing was done")
+
+        self.push_screen(ConfirmScreen(action, view, self.twin(action.cli(view.run))), decided)
+
+    def _ask(self, action: Action, view: RunView) -> None:
+        if self._actor is None or action.verb is None:
+            return
+        if view.state.is_terminal:
+            wish = Wish(action.verb, view.run, None, {"config": view.config})
+        else:
+            wish = Wish(action.verb, view.run, view.attempt.number if view.attempt else None)
+        self._actor.ask(wish)
+
+    def twin(self, command: str) -> str:
+        """The command line that does the same here: with the target where it is not the default."""
+        if self.locations.target == TARGETS[0]:
+            return command
+        return command.replace("middlewatch", f"middlewatch --target {self.locations.target}", 1)
+
+    def _spawn_form(self) -> None:
+        from tui_app.screens.spawn import SpawnScreen
+
+        def decided(wish: Wish | None) -> None:
+            if wish is not None and self._actor is not None:
+                self._actor.ask(wish)
+            else:
+                self.say("cancelled", "spawn: nothing was started")
+
+        self.push_screen(SpawnScreen(set(self.desk.summaries), self.twin), decided)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: the same table as the keys."""
+        desk = self._desk_screen()
+        if desk is None:
+            return
+        for action in VERBS:
+            yield SystemCommand(
+                f"{action.label} ({action.key})", action.help, lambda a=action: desk.action_ask(a.id)
+            )
+        yield SystemCommand("help (?)", "every key, and what it would do now", desk.action_help)
+        if isinstance(desk, RunScreen):
+            yield SystemCommand("back (esc)", "to the list of runs", desk.action_back)
+        yield SystemCommand("quit (q)", ACTIONS["quit"].help, desk.action_leave)
+
+    def _fatal_error(self) -> None:
+        """Textual would print local variables, and with them tokens, into the scrollback."""
+        from rich.text import Text
+
+        from tui_app.crash_report import words, write
+
+        error = self._exception or RuntimeError("unknown")
+        lines = words(error, write(error, self.locations.state))
+        self._exit_renderables.append(Text("\n".join(lines)))
+        self._close_messages_no_wait()
+
+    def action_interrupt(self) -> None:
+        """Ctrl-C: leave, with the status that shells expect."""
+        self.exit(130)
+
+
+def _ensure_watcher(feed: ActingFeed) -> None:
+    from tui_app.targets import TargetDownError
+    from tui_app.watcher_launch import WatcherStartError, ensure_watcher
+
+    try:
+        ensure_watcher(feed.locations, feed.locations.target)
+    except (WatcherStartError, TargetDownError, OSError) as error:
+        feed.report("failed", f"watcher: {error}")
+
+
+def run_app(
+    locations: Locations,
+    run: str | None = None,
+    read_only: bool = False,
+    *,
+    ascii_art: bool | None = None,
+) -> int:
+    """Show the dashboard until it is closed; the exit status. Says which runs go on."""
+    app = Middlewatch(locations, run, read_only=read_only, ascii_art=ascii_art, start_watcher=True)
+    status = app.run()
+    live = [s.view.run for s in app.desk.summaries.values() if not s.view.state.is_terminal]
+    if live:
+        print(f"dashboard closed; {', '.join(live)} {'go' if len(live) > 1 else 'goes'} on")
+    return status if status is not None else (app.return_code or 0)

@@ -1,0 +1,49 @@
+"""Journal rows as what the run screen draws: points of curves, and sentences of the event log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from remote.vocabulary.events import Event, number
+from tui_app.sentences import sentence
+from tui_app.state.view import RunView
+from tui_app.widgets.event_list import EventLine
+
+_QUIET_TYPES = frozenset({"step.completed", "checkpoint.deleted", "drill.executed", "retry.scheduled"})
+"""Too frequent for the log, or said by the event before."""
+_QUIET_PHASES = frozenset({"STEPPING", "CHECKPOINTING", "COMMITTING", "DRAINING"})
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One finished step of one attempt."""
+
+    step: int
+    attempt: int
+    metrics: Mapping[str, float]
+
+
+def point_of(event: Event) -> Point | None:
+    """The step that an event reports, None if it reports none."""
+    if event.type != "step.completed":
+        return None
+    step, metrics = event.data.get("step"), event.data.get("metrics")
+    if not isinstance(step, int) or step < 1 or not isinstance(metrics, Mapping):
+        return None
+    values = {str(name): number(value) for name, value in metrics.items()}
+    return Point(step, event.attempt, {name: value for name, value in values.items() if value is not None})
+
+
+def line_of(event: Event, view: RunView) -> EventLine | None:
+    """The sentence that an event is worth, None for what curves, panels or the next event say."""
+    if event.type in _QUIET_TYPES or _is_routine(event):
+        return None
+    line = sentence(event, view)
+    return None if line is None else EventLine(event.t, event.attempt, line.mark, line.text)
+
+
+def _is_routine(event: Event) -> bool:
+    if event.type == "phase.changed":
+        return str(event.data.get("phase")) in _QUIET_PHASES
+    return event.type == "checkpoint.saved" and event.data.get("reason") == "interval"

@@ -1,0 +1,107 @@
+"""The operator's own settings, each with where it came from: flag, environment, file, default.
+
+    settings = load(flags={"target": None})
+    settings["target"].value, settings["target"].origin      # 'local', 'default'
+
+The file is ``config.toml`` (`tui_app.locations.config_file`), the variables are ``MIDDLEWATCH_*``.
+A value that is not allowed is refused with its origin and what is allowed. What a run is asked to do
+is `remote.vocabulary.run_config`, not here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tui_app.locations import TARGETS, config_file
+
+PREFIX = "MIDDLEWATCH_"
+
+
+class SettingError(ValueError):
+    """A setting has a value that is not allowed, or the file cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value and where it came from."""
+
+    value: str
+    origin: str
+
+
+DEFAULTS = {"target": "local", "read_only": "no"}
+ALLOWED = {"target": TARGETS, "read_only": ("no", "yes")}
+
+
+def load(
+    flags: Mapping[str, str | None],
+    environment: Mapping[str, str] | None = None,
+    path: Path | None = None,
+) -> dict[str, Setting]:
+    """Every setting. SettingError names the first bad one."""
+    environment = os.environ if environment is None else environment
+    path = path or config_file()
+    from_file = _read(path)
+    found = {}
+    for name, default in DEFAULTS.items():
+        found[name] = _chosen(name, default, flags.get(name), environment, from_file, path)
+    return found
+
+
+def modal_token_origin(environment: Mapping[str, str] | None = None) -> str | None:
+    """Where the modal client would find the operator's token, None if nowhere. Reads no token."""
+    environment = os.environ if environment is None else environment
+    if environment.get("MODAL_TOKEN_ID") and environment.get("MODAL_TOKEN_SECRET"):
+        return "MODAL_TOKEN_ID and MODAL_TOKEN_SECRET"
+    file = Path(environment.get("MODAL_CONFIG_PATH") or Path.home() / ".modal.toml")
+    return str(file) if file.exists() else None
+
+
+def _chosen(
+    name: str,
+    default: str,
+    flag: str | None,
+    environment: Mapping[str, str],
+    from_file: Mapping[str, Any],
+    path: Path,
+) -> Setting:
+    variable = PREFIX + name.upper()
+    if flag is not None:
+        return _allowed(name, Setting(flag, f"--{name.replace('_', '-')}"))
+    if environment.get(variable):
+        return _allowed(name, Setting(environment[variable], variable))
+    if name in from_file:
+        return _allowed(name, Setting(_word(from_file[name]), str(path)))
+    return Setting(default, "default")
+
+
+def _allowed(name: str, setting: Setting) -> Setting:
+    allowed = ALLOWED[name]
+    if setting.value not in allowed:
+        raise SettingError(
+            f"{name} is {setting.value!r} (from {setting.origin}); allowed is {' or '.join(allowed)}"
+        )
+    return setting
+
+
+def _word(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    import tomllib
+
+    try:
+        content = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(f"cannot read {path}: {error}") from error
+    unknown = sorted(set(content) - set(DEFAULTS))
+    if unknown:
+        raise SettingError(f"{path} has {unknown[0]!r}; allowed is {' or '.join(DEFAULTS)}")
+    return content

@@ -1,0 +1,91 @@
+"""What lies before the operator: the newest news in the form that the screens show.
+
+The UI thread alone touches it. It reads no journal and no clock.
+"""
+
+from __future__ import annotations
+
+from tui_app.chronicle import Point
+from tui_app.feed import History, News
+from tui_app.journal.reader import RunSummary, WatcherStatus
+from tui_app.render.buckets import Track
+from tui_app.widgets.event_list import EventLine
+from tui_app.widgets.sight import Link, Sight
+from tui_app.widgets.status_line import Report
+
+
+class Desk:
+    """Runs, the watched run's curves and sentences, our link, and the last report."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self.summaries: dict[str, RunSummary] = {}
+        self.status: WatcherStatus | None = None
+        self.trouble = ""
+        self.report: Report | None = None
+        self.heard = False
+        """Whether the journal has been read at all."""
+        self.run: str | None = None
+        self.track = Track()
+        self.unseen: list[EventLine] = []
+        """Sentences that the event list has not taken yet."""
+        self.began_anew = False
+
+    def put(self, news: News) -> None:
+        """Lay the news on the desk."""
+        if news.runs is not None:
+            self.heard = True
+            self.summaries = {summary.view.run: summary for summary in news.runs}
+            self.status = news.status
+        if news.trouble is not None:
+            self.trouble = news.trouble
+        if news.reports:
+            self.report = news.reports[-1]
+        for history in news.histories:
+            self._put_history(history)
+
+    def watch(self, run: str | None) -> None:
+        """Make room for this run's history; what comes late of another one is dropped."""
+        self.run = run
+        self._clear()
+
+    def _clear(self) -> None:
+        self.track, self.unseen, self.began_anew = Track(), [], True
+
+    def _put_history(self, history: History) -> None:
+        if history.run != self.run:
+            return
+        if history.fresh:
+            self._clear()
+        for point in history.points:
+            self._add(point)
+        self.unseen += history.lines
+
+    def _add(self, point: Point) -> None:
+        self.track.add(point.step, point.attempt, point.metrics)
+
+    @property
+    def link(self) -> Link:
+        """How the news reaches us."""
+        status = self.status
+        if status is None:
+            return Link(self.target, trouble=self.trouble)
+        return Link(
+            target=self.target,
+            workspace=status.workspace,
+            beat_at=status.beat_at,
+            started_at=status.started_at,
+            reachable=status.reachable,
+            reachable_since=status.reachable_since,
+            trouble=self.trouble,
+        )
+
+    def sights(self, now: float) -> list[Sight]:
+        """Every run as it can be seen now."""
+        link = self.link
+        return [Sight(s.view, link, now, s.sign_at) for s in self.summaries.values()]
+
+    def sight(self, run: str, now: float) -> Sight | None:
+        """One run, None while it is unknown."""
+        summary = self.summaries.get(run)
+        return None if summary is None else Sight(summary.view, self.link, now, summary.sign_at)

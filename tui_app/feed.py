@@ -1,0 +1,277 @@
+"""The dashboard's ear: one thread that reads the journal and puts what is new aside for the screen.
+
+    feed = Feed(locations, on_news=...)      # on_news is called from the thread, when take() is worth it
+    feed.start(); feed.watch("r7")
+    news = feed.take()                       # everything since the last take, at once
+
+All SQLite happens here, so a slow disk cannot hold up a key. The thread reads on only while the
+screen takes: what a stalled terminal does not take stays in the journal, not in memory. It knows
+nothing of widgets, and a read-only feed has no way to ask for anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from remote.vocabulary.commands import OutcomeState, Verb
+from remote.vocabulary.events import EventError
+from tui_app.chronicle import Point, line_of, point_of
+from tui_app.journal.reader import (
+    JournalError,
+    JournalMissingError,
+    JournalReader,
+    Row,
+    RunSummary,
+    WatcherStatus,
+)
+from tui_app.locations import Locations, UnsafeStateError
+from tui_app.state.view import RunView
+from tui_app.widgets.event_list import EventLine
+from tui_app.widgets.status_line import Report
+
+PERIOD_SECONDS = 0.1
+LOOK_AGAIN_SECONDS = 0.5
+"""How often signs of life and the watcher's beat are read when no event came."""
+BATCH_ROWS = 500
+MAX_WAITING_ROWS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """New rows of the watched run, oldest first; ``fresh`` where they begin a run anew."""
+
+    run: str
+    fresh: bool
+    points: list[Point]
+    lines: list[EventLine]
+
+
+@dataclass(slots=True)
+class News:
+    """What happened since the last take; ``runs`` None where that did not change."""
+
+    runs: list[RunSummary] | None = None
+    status: WatcherStatus | None = None
+    trouble: str | None = None
+    histories: list[History] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+
+
+class Feed:
+    """Reads on its own thread from `start` to `close`."""
+
+    def __init__(
+        self,
+        locations: Locations,
+        *,
+        on_news: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.locations = locations
+        self.on_news = on_news
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._news = News()
+        self._waiting_rows = 0
+        self._stop = threading.Event()
+        self._wanted: str | None = None
+        self._reading = _Position()
+        self._reader: JournalReader | None = None
+        self._newest_row = -1
+        self._looked_at = 0.0
+        self._told_trouble: str | None = None
+        self._thread = threading.Thread(target=self._run, name="journal-feed", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading and wait for the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
+
+    def watch(self, run: str | None) -> None:
+        """Hand over this run's events from the first one on, and what follows; None for no run."""
+        self._wanted = run
+
+    def take(self) -> News:
+        """Everything that came since the last call."""
+        with self._lock:
+            news, self._news, self._waiting_rows = self._news, News(), 0
+        return news
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._round()
+            except (JournalError, sqlite3.Error, EventError, UnsafeStateError, OSError) as error:
+                self._reopen(str(error))
+            self._stop.wait(PERIOD_SECONDS)
+        self._drop_reader()
+
+    def _round(self) -> None:
+        reader = self._opened()
+        if reader is None:
+            return
+        newest, now = reader.newest_row(), self._clock()
+        if newest != self._newest_row or now - self._looked_at >= LOOK_AGAIN_SECONDS or now < self._looked_at:
+            self._newest_row, self._looked_at = newest, now
+            runs, status = reader.views(), reader.status()
+            self._tell(runs=runs, status=status, trouble="")
+        self._read_on(reader)
+        self._extras(reader)
+
+    def _extras(self, reader: JournalReader) -> None:
+        """What else a round is for; nothing for a feed that only reads."""
+
+    def _opened(self) -> JournalReader | None:
+        if self._reader is None:
+            try:
+                self._reader = JournalReader(self.locations.journal)
+            except JournalMissingError:
+                self._trouble("nothing has been recorded here yet")
+        return self._reader
+
+    def _reopen(self, why: str) -> None:
+        self._drop_reader()
+        self._trouble(why)
+        self._stop.wait(LOOK_AGAIN_SECONDS)
+
+    def _drop_reader(self) -> None:
+        if self._reader is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._reader.close()
+        self._reader = None
+
+    def _trouble(self, text: str) -> None:
+        if text != self._told_trouble:
+            self._tell(trouble=text)
+
+    def _read_on(self, reader: JournalReader) -> None:
+        wanted = self._wanted
+        if wanted != self._reading.run:
+            self._reading = _Position(wanted)
+        position = self._reading
+        while position.run is not None and self._waiting_rows < MAX_WAITING_ROWS and not self._stop.is_set():
+            rows = reader.events(position.run, position.row, BATCH_ROWS)
+            if rows or not position.begun:
+                summary = reader.view(position.run)
+                view = summary.view if summary is not None else RunView(run=position.run)
+                self._hand_over(position.run, rows, view, fresh=not position.begun)
+                position.begun = True
+            if rows:
+                position.row = rows[-1].row_id
+            if len(rows) < BATCH_ROWS or self._wanted != position.run:
+                return
+
+    def _hand_over(self, run: str, rows: list[Row], view: RunView, *, fresh: bool) -> None:
+        points = [point for row in rows if (point := point_of(row.event)) is not None]
+        lines = [line for row in rows if (line := line_of(row.event, view)) is not None]
+        with self._lock:
+            self._news.histories.append(History(run, fresh, points, lines))
+            self._waiting_rows += len(rows)
+        self.on_news()
+
+    def _tell(
+        self,
+        *,
+        runs: list[RunSummary] | None = None,
+        status: WatcherStatus | None = None,
+        trouble: str | None = None,
+        report: Report | None = None,
+    ) -> None:
+        with self._lock:
+            if runs is not None:
+                self._news.runs, self._news.status = runs, status
+            if trouble is not None:
+                self._news.trouble = self._told_trouble = trouble
+            if report is not None:
+                self._news.reports.append(report)
+        self.on_news()
+
+
+@dataclass(slots=True)
+class _Position:
+    run: str | None = None
+    row: int = 0
+    begun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the operator decided: ``attempt`` is the one that it is aimed at, None for none."""
+
+    verb: Verb
+    run: str
+    attempt: int | None = None
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """``checkpoint sort-digits``."""
+        return f"{self.verb} {self.run}"
+
+
+class ActingFeed(Feed):
+    """A feed that can also ask for things: it writes intents and reports what becomes of them."""
+
+    def __init__(
+        self,
+        locations: Locations,
+        *,
+        on_news: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(locations, on_news=on_news, clock=clock)
+        self._wishes: queue.SimpleQueue[Wish] = queue.SimpleQueue()
+        self._asked: dict[str, tuple[Wish, float, OutcomeState | None]] = {}
+
+    def ask(self, wish: Wish) -> None:
+        """Write it down as an intent; reports follow in `take`."""
+        self._wishes.put(wish)
+
+    def report(self, state: str, text: str) -> None:
+        """Say something on the status line, from any thread."""
+        self._tell(report=Report(state, text, self._clock()))
+
+    def _round(self) -> None:
+        self._submit()
+        super()._round()
+
+    def _submit(self) -> None:
+        from tui_app.requests import submit
+
+        while not self._wishes.empty():
+            wish = self._wishes.get()
+            try:
+                intent = submit(self.locations, wish.verb, wish.run, attempt=wish.attempt, args=wish.args)
+            except (JournalError, UnsafeStateError, sqlite3.Error, OSError, msgspec.MsgspecError) as error:
+                self.report("failed", f"{wish.words}: {error}")
+                continue
+            self._asked[intent.id] = (wish, intent.expires_at, None)
+            self.report("sent", f"{wish.words}: written down, the watcher has not answered yet")
+
+    def _extras(self, reader: JournalReader) -> None:
+        for intent_id, (wish, expires_at, known) in list(self._asked.items()):
+            outcome = reader.outcome(intent_id)
+            if outcome is None:
+                if self._clock() > expires_at:
+                    del self._asked[intent_id]
+                    self.report("expired", f"{wish.words}: no watcher answered in time; nothing was done")
+                continue
+            if outcome.state is not known:
+                self.report(str(outcome.state), f"{wish.words}: {outcome.detail}")
+                self._asked[intent_id] = (wish, expires_at, outcome.state)
+            if outcome.state.is_final:
+                del self._asked[intent_id]

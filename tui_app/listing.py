@@ -1,0 +1,230 @@
+"""`list` and `show` as aligned text and as JSON, from the journal's views.
+
+    print(*run_table(summaries, status, now), sep="\\n")
+    document = run_document(summary, status, now, target="local")
+
+The documents' keys are stable: scripts read them. Times are ISO 8601 in UTC, durations seconds, sizes
+bytes; what was never reported is null, NaN and infinities are words. Pure; the clock is an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from remote.vocabulary.run_states import freshness
+from tui_app.journal.reader import RunSummary, WatcherStatus
+from tui_app.render.formats import age, compact, metric, plural, size, span
+from tui_app.sentences import START_WORDS
+from tui_app.state.view import AttemptView, RunView
+from tui_app.text_safety import shown
+
+_HEADINGS = (
+    "RUN",
+    "STATE",
+    "SEEN",
+    "ATTEMPT",
+    "STEP",
+    "REWARD",
+    "LOSS",
+    "TOK/S",
+    "GPU",
+    "COMMITTED",
+    "UNCOMMITTED",
+    "RETRIES",
+    "PREEMPTED",
+)
+
+
+def run_table(summaries: Sequence[RunSummary], status: WatcherStatus | None, now: float) -> list[str]:
+    """One line a run, newest first."""
+    ordered = sorted(summaries, key=lambda each: each.view.spawned_at or 0.0, reverse=True)
+    return columns([_HEADINGS, *(_row(summary, status, now) for summary in ordered)])
+
+
+def _row(summary: RunSummary, status: WatcherStatus | None, now: float) -> tuple[str, ...]:
+    view = summary.view
+    commit = view.committed
+    return (
+        shown(view.run, 48),
+        str(view.state),
+        seen(summary, status, now),
+        str(view.attempt.number) if view.attempt is not None else "-",
+        f"{view.step}/{view.of}" if view.of is not None else str(view.step),
+        _metric(view, "reward/mean"),
+        _metric(view, "loss"),
+        compact(view.tokens_per_second) if view.tokens_per_second is not None else "-",
+        f"{_or_dash(view.gpu_count)}/{_or_dash(view.gpu_requested_count)}",
+        f"{commit.step} ({age(now - commit.t)} ago)" if commit is not None else "-",
+        str(view.uncommitted_steps),
+        f"{view.retries_used}/{_or_dash(view.max_retries)}",
+        str(view.preemptions),
+    )
+
+
+def seen(summary: RunSummary, status: WatcherStatus | None, now: float) -> str:
+    """How old our knowledge of a live run is; when an ended one ended."""
+    view = summary.view
+    if view.state.is_terminal:
+        return f"ended {age(now - view.state_since)} ago" if view.state_since is not None else "ended"
+    heard = summary.sign_at if summary.sign_at is not None else view.last_event_at
+    if heard is None:
+        return "-"
+    return f"{freshness(now - heard, reachable=reachable(status))} {age(now - heard)}"
+
+
+def watcher_line(status: WatcherStatus | None, now: float, *, running: bool, command: str) -> str:
+    """Whether what is shown is being kept up to date."""
+    if status is None:
+        return f"no watcher has recorded anything yet; it starts with: {command} open"
+    target = "LOCAL" if status.target == "local" else f"MODAL {shown(status.workspace, 40)}".strip()
+    if not running:
+        last = age(now - status.beat_at)
+        return f"no watcher is recording (the last one {last} ago); start it: {command} open"
+    if not status.reachable:
+        since = age(now - status.reachable_since)
+        return f"watcher: {target} UNREACHABLE for {since}: {shown(status.detail, 200)}"
+    return f"watcher: {target}, reachable, last beat {age(now - status.beat_at)} ago"
+
+
+def run_lines(summary: RunSummary, status: WatcherStatus | None, now: float) -> list[str]:
+    """Everything about one run, aligned."""
+    view = summary.view
+    pairs = [
+        ("run", shown(view.run)),
+        ("state", _state(view, now)),
+        ("seen", seen(summary, status, now)),
+        ("spawned", _spawned(view, now)),
+        ("step", _step(view, now)),
+        ("metrics", _metrics(view)),
+        ("gpu", _gpus(view)),
+        ("committed", _committed(view, now)),
+        ("uncommitted", plural(view.uncommitted_steps, "step")),
+        ("saved", _saved(view, now)),
+        ("retries", f"{view.retries_used} of {_or_dash(view.max_retries)}"),
+        ("preemptions", str(view.preemptions)),
+        ("steps redone", str(view.steps_redone)),
+        ("commits", f"{view.commit_count}, {view.commit_failures} failed tries"),
+        ("committed lost", str(view.committed_lost)),
+        ("events", f"{view.events}, {_gaps(view)}"),
+    ]
+    if view.backoff is not None:
+        due = max(0.0, view.backoff.due - now)
+        pairs.insert(2, ("backoff", f"retry {view.backoff.retry} of {view.backoff.of} in {age(due)}"))
+    if view.drills:
+        pairs.append(("drills ahead", ", ".join(f"{shown(d.kind, 40)} at {d.step}" for d in view.drills)))
+    width = max(len(name) for name, _ in pairs)
+    lines = [f"{name:<{width}}  {text}" for name, text in pairs]
+    return [*lines, *_attempt_table(view), *_commit_table(view, now)]
+
+
+def _state(view: RunView, now: float) -> str:
+    reason = f" ({view.reason.replace('_', ' ')})" if view.reason is not None else ""
+    since = f" for {age(now - view.state_since)}" if view.state_since is not None else ""
+    phase = f", {view.phase}" if view.phase is not None and not view.state.is_terminal else ""
+    detail = f": {shown(view.detail)}" if view.detail else ""
+    return f"{view.state}{reason}{phase}{since}{detail}"
+
+
+def _spawned(view: RunView, now: float) -> str:
+    when = f"{age(now - view.spawned_at)} ago" if view.spawned_at is not None else "not reported"
+    who = f" by {shown(view.by, 40)}@{shown(view.host, 60)}" if view.by else ""
+    return f"{when}{who}, call {shown(view.call_id, 60) or 'none yet'}, generation {view.generation}"
+
+
+def _step(view: RunView, now: float) -> str:
+    goal = f" of {view.of}" if view.of is not None else ""
+    when = f", {age(now - view.step_at)} ago" if view.step_at is not None else ""
+    return f"{view.step}{goal}{when}"
+
+
+def _metrics(view: RunView) -> str:
+    return ", ".join(f"{name} {metric(value)}" for name, value in view.metrics.items()) or "none reported"
+
+
+def _gpus(view: RunView) -> str:
+    if view.gpu_count is None:
+        return f"{_or_dash(view.gpu_requested_count)} requested, presence not reported"
+    demo = " (CPU demo)" if view.cpu_demo else ""
+    return f"{_or_dash(view.gpu_requested_count)} requested, {view.gpu_count} present{demo}"
+
+
+def _committed(view: RunView, now: float) -> str:
+    commit = view.committed
+    if commit is None:
+        return "nothing yet"
+    when = f"{age(now - commit.t)} ago"
+    return f"step {commit.step}, {shown(commit.name, 120)}, position {commit.position}, {when}"
+
+
+def _saved(view: RunView, now: float) -> str:
+    if view.saved_step is None or view.saved_at is None:
+        return "nothing yet"
+    return f"step {view.saved_step}, {age(now - view.saved_at)} ago"
+
+
+def _gaps(view: RunView) -> str:
+    if not view.gaps:
+        return "no gap"
+    missing = sum(gap.last - gap.first + 1 for gap in view.gaps)
+    where = "; ".join(f"attempt {g.attempt} {shown(g.source, 40)} {g.first}-{g.last}" for g in view.gaps[:3])
+    return f"{missing} missing: {where}"
+
+
+def _attempt_table(view: RunView) -> list[str]:
+    rows: list[tuple[str, ...]] = [
+        ("ATTEMPT", "START", "BOOT", "FROM", "TO", "REDONE", "TASK", "END", "EVIDENCE")
+    ]
+    rows += [_attempt_row(attempt) for attempt in view.attempts]
+    return ["", *columns(rows)] if len(rows) > 1 else []
+
+
+def _attempt_row(attempt: AttemptView) -> tuple[str, ...]:
+    return (
+        str(attempt.number),
+        START_WORDS[attempt.start] if attempt.start is not None else "-",
+        span(attempt.boot_seconds) if attempt.boot_seconds is not None else "-",
+        str(attempt.resumed_from),
+        str(attempt.last_step),
+        str(attempt.steps_redone),
+        shown(attempt.task_id, 40) or "-",
+        str(attempt.cause or "live") + (" (inferred)" if attempt.inferred else ""),
+        shown(attempt.evidence, 100),
+    )
+
+
+def _commit_table(view: RunView, now: float) -> list[str]:
+    rows = [("POSITION", "STEP", "CHECKPOINT", "SIZE", "TOOK", "TRIES", "AGE")]
+    rows += [
+        (
+            str(commit.position),
+            str(commit.step),
+            shown(commit.name, 80),
+            size(commit.bytes),
+            span(commit.seconds),
+            str(commit.tries),
+            age(now - commit.t),
+        )
+        for commit in reversed(view.commits[-5:])
+    ]
+    return ["", *columns(rows)] if len(rows) > 1 else []
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines with aligned columns."""
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def reachable(status: WatcherStatus | None) -> bool:
+    """The state of our own link; without a watcher there is nothing to blame it on."""
+    return status is None or status.reachable
+
+
+def _metric(view: RunView, name: str) -> str:
+    return metric(view.metrics[name]) if name in view.metrics else "-"
+
+
+def _or_dash(value: int | None) -> str:
+    return "-" if value is None else str(value)

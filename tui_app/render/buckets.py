@@ -1,0 +1,161 @@
+"""The whole history of a metric in a fixed space: smallest and largest value of each bucket of steps.
+
+    track = Track()
+    track.add(41, attempt=2, metrics={"loss": 0.1, "reward/mean": 0.7})
+    track.series["loss"].columns(96, 128)     # what to draw: (low, high) for each of 96 dots
+
+Buckets double in width when the space is full, so neither memory nor drawing grows with the length
+of a run, and an extreme value is never lost. What is not a number leaves a gap and a mark. A step
+that a later attempt repeats falls into the same bucket, and is remembered as a rewind.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Column = tuple[float, float] | None
+_EMPTY_LOW, _EMPTY_HIGH = math.inf, -math.inf
+
+
+class Series:
+    """One metric over steps (from 1). ``capacity`` buckets, an even number."""
+
+    def __init__(self, capacity: int = 1024) -> None:
+        self.capacity = capacity
+        self.width = 1
+        """Steps in a bucket, a power of two."""
+        self.low = array("d")
+        self.high = array("d")
+        self.broken: set[int] = set()
+        """Buckets in which a value was not a finite number."""
+        self.last_step = 0
+        self.last: float | None = None
+        """The value that arrived last, finite or not."""
+        self.smallest, self.largest = _EMPTY_LOW, _EMPTY_HIGH
+
+    def add(self, step: int, value: float) -> None:
+        """Take in one value; O(1), and O(capacity) each time the run's length doubles."""
+        if step < 1:
+            return
+        index = (step - 1) // self.width
+        while index >= self.capacity:
+            self._double()
+            index = (step - 1) // self.width
+        missing = index + 1 - len(self.low)
+        if missing > 0:
+            self.low.extend([_EMPTY_LOW] * missing)
+            self.high.extend([_EMPTY_HIGH] * missing)
+        self.last, self.last_step = value, max(self.last_step, step)
+        if not math.isfinite(value):
+            self.broken.add(index)
+            return
+        self.low[index] = min(self.low[index], value)
+        self.high[index] = max(self.high[index], value)
+        self.smallest, self.largest = min(self.smallest, value), max(self.largest, value)
+
+    def _double(self) -> None:
+        if len(self.low) % 2:
+            self.low.append(_EMPTY_LOW)
+            self.high.append(_EMPTY_HIGH)
+        self.low = array("d", map(min, self.low[::2], self.low[1::2]))
+        self.high = array("d", map(max, self.high[::2], self.high[1::2]))
+        self.broken = {index // 2 for index in self.broken}
+        self.width *= 2
+
+    @property
+    def extremes(self) -> tuple[float, float] | None:
+        """Smallest and largest finite value so far."""
+        return (self.smallest, self.largest) if self.smallest <= self.largest else None
+
+    def columns(self, dots: int, steps: int) -> list[Column]:
+        """(low, high) for each of ``dots`` equal parts of steps 1..``steps``; None where nothing is.
+
+        Where a step is wider than a dot, its value stands at its first dot and the dots up to the
+        next step lie on the straight line between the two.
+        """
+        found: list[Column] = [None] * dots
+        previous: tuple[int, int] | None = None
+        for index, (low, high) in enumerate(zip(self.low, self.high, strict=True)):
+            x = index * self.width * dots // steps
+            if low > high or x >= dots:
+                continue
+            here = found[x]
+            found[x] = (low, high) if here is None else (min(low, here[0]), max(high, here[1]))
+            if previous is not None and previous[0] == index - 1:
+                _bridge(found, previous[1], x)
+            previous = (index, x)
+        return found
+
+    def broken_columns(self, dots: int, steps: int) -> set[int]:
+        """The dots at which a value was not a number."""
+        at = {index * self.width * dots // steps for index in self.broken}
+        return {x for x in at if x < dots}
+
+    def tail(self, cells: int) -> list[float | None]:
+        """The whole history in at most ``cells`` values for a sparkline: the middle of each part's
+        range, but where that is wide the end of it that departs more from the part before."""
+        steps = max(1, self.last_step)
+        columns = self.columns(min(cells, steps), steps)
+        wide = (self.largest - self.smallest) / 4
+        values: list[float | None] = []
+        previous: float | None = None
+        for column in columns:
+            previous = None if column is None else _stand_in(column, previous, wide)
+            values.append(previous)
+        return values
+
+
+def _stand_in(column: tuple[float, float], previous: float | None, wide: float) -> float:
+    low, high = column
+    if previous is None or high - low < wide:
+        return (low + high) / 2
+    return high if abs(high - previous) >= abs(low - previous) else low
+
+
+def _bridge(columns: list[Column], left: int, right: int) -> None:
+    start, end = columns[left], columns[right]
+    if start is None or end is None or right - left < 2:
+        return
+    a, b = (start[0] + start[1]) / 2, (end[0] + end[1]) / 2
+    for x in range(left + 1, right):
+        value = a + (b - a) * (x - left) / (right - left)
+        columns[x] = (value, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where an attempt took over: its first step, and the last step that it had to do again
+    (``redone_to`` < ``step`` when there was none)."""
+
+    attempt: int
+    step: int
+    redone_to: int
+
+
+class Track:
+    """Every metric of one run, and where its attempts began."""
+
+    def __init__(self, capacity: int = 1024) -> None:
+        self.capacity = capacity
+        self.series: dict[str, Series] = {}
+        self.marks: list[Mark] = []
+        self.attempt = 0
+        self.last_step = 0
+        self.version = 0
+        """Grows with every value taken in."""
+
+    def add(self, step: int, attempt: int, metrics: Mapping[str, float]) -> None:
+        """One finished step of an attempt. A late step of an older attempt is drawn, and marks nothing."""
+        if attempt > self.attempt:
+            self.marks.append(Mark(attempt, step, self.last_step))
+            self.attempt = attempt
+        self.last_step = max(self.last_step, step)
+        self.version += 1
+        for name, value in metrics.items():
+            series = self.series.get(name)
+            if series is None:
+                series = self.series[name] = Series(self.capacity)
+            series.add(step, value)

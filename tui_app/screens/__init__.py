@@ -1,0 +1,1 @@
+"""The dashboard's screens: each puts widgets in their places and hands them what lies on the desk."""

@@ -1,0 +1,69 @@
+"""Every key, what it does, what it is called on the command line, and whether it is possible now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from tui_app.actions import ACTIONS
+from tui_app.render.spans import Line
+from tui_app.screens.desk_screen import VERBS
+from tui_app.screens.dialog import Dialog
+from tui_app.state.view import RunView
+from tui_app.text_safety import plain
+from tui_app.widgets.prose import Prose
+
+MOVES = (
+    ("enter / esc", "open a run / go back"),
+    ("j k, arrows", "move in the list, or through the events; g and G to the ends"),
+    ("1 to 5, m, tab", "choose the large chart"),
+    ("e", "events on the whole screen, and back"),
+    ("ctrl+p", "every command by name"),
+    ("ctrl+l", "paint the screen again"),
+)
+
+
+class HelpScreen(Dialog[None]):
+    """Closed by esc, ? or q."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "close", "close", show=False)
+    ]
+
+    def __init__(self, run: str | None) -> None:
+        super().__init__()
+        self._run = run
+
+    def compose(self) -> ComposeResult:
+        """One box."""
+        from tui_app.app import Middlewatch
+
+        board = cast(Middlewatch, self.app)
+        summary = board.desk.summaries.get(self._run or "")
+        view = summary.view if summary is not None else None
+        with Vertical(classes="box"):
+            yield Prose(help_lines(view, read_only=board.read_only, twin=board.twin))
+
+    def action_close(self) -> None:
+        """Back to work."""
+        self.dismiss(None)
+
+
+def help_lines(view: RunView | None, *, read_only: bool, twin: Callable[[str], str]) -> list[Line]:
+    """The help text for a run as it stands."""
+    run = plain(view.run, 48) if view is not None else "RUN"
+    lines: list[Line] = [[("keys", "strong"), (f"   for {run}" if view is not None else "", "quiet")]]
+    for action in VERBS:
+        refusal = "read-only" if read_only else action.refusal(view)
+        lines.append([(f"{action.key:<3}", "key"), (f"{action.label:<13}", "text"), (action.help, "quiet")])
+        command: Line = [(" " * 16, "text"), (twin(action.cli(run)), "accent")]
+        if refusal is not None:
+            command = [(" " * 16, "text"), ("not now: ", "warn"), (plain(refusal, 200), "quiet")]
+        lines.append(command)
+    lines += [[(f"{'q':<3}", "key"), (f"{'quit':<13}", "text"), (ACTIONS["quit"].help, "quiet")], []]
+    lines += [[(f"{keys:<16}", "key"), (what, "quiet")] for keys, what in MOVES]
+    return lines

@@ -1,0 +1,1 @@
+"""The command line's verbs, by what they do: read, act, or look after processes."""

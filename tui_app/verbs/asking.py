@@ -1,0 +1,88 @@
+"""Write an intent, wait, report: what the acting verbs have in common.
+
+What was written and not answered in time exits with 5 and names the intent, which may still be
+carried out until it expires.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from remote.vocabulary.commands import Outcome, OutcomeState, Verb
+from tui_app.demo import tend
+from tui_app.exit_codes import CommandError, ExitCode
+from tui_app.locations import Locations
+from tui_app.plain import follow
+from tui_app.requests import PATIENCE_SECONDS, await_outcome, submit
+from tui_app.text_safety import shown
+from tui_app.verbs.common import echo, echo_json, journal, require_target, with_target
+from tui_app.watcher_launch import ensure_watcher
+
+follow_option = click.option(
+    "--follow", "following", is_flag=True, help="Then follow the run as plain lines."
+)
+
+
+def bring_up(locations: Locations) -> None:
+    """The target is up and a watcher records. CommandError, UnsafeStateError, WatcherStartError."""
+    require_target(locations)
+    locations.prepare()
+    ensure_watcher(locations, locations.target)
+
+
+def taken_names(locations: Locations) -> set[str]:
+    """Every run name in the journal."""
+    with journal(locations) as reader:
+        return {summary.view.run for summary in reader.views()} if reader is not None else set()
+
+
+def ask(
+    locations: Locations,
+    verb: Verb,
+    run: str,
+    *,
+    as_json: bool,
+    attempt: int | None = None,
+    args: Mapping[str, Any] | None = None,
+) -> ExitCode:
+    """Write an intent, wait for its outcome and report it. CommandError unless it was done."""
+    intent = submit(locations, verb, run, attempt=attempt, args=args)
+    outcome = await_outcome(locations, intent.id)
+    if as_json:
+        echo_json(
+            {
+                "intent": intent.id,
+                "verb": verb.value,
+                "run": run,
+                "outcome": outcome.state.value if outcome is not None else None,
+                "detail": outcome.detail if outcome is not None else "",
+            }
+        )
+    return _answer(locations, verb, run, intent.id, outcome, quiet=as_json)
+
+
+def _answer(
+    locations: Locations, verb: Verb, run: str, intent_id: str, outcome: Outcome | None, *, quiet: bool
+) -> ExitCode:
+    if outcome is None:
+        raise CommandError(
+            f"no outcome within {PATIENCE_SECONDS:.0f} s of {verb} {run}; the intent is {intent_id} and may "
+            f"still be carried out: {with_target(locations)} show {run}",
+            ExitCode.UNREACHABLE,
+        )
+    detail = shown(outcome.detail)
+    if outcome.state is not OutcomeState.DONE:
+        code = ExitCode.ERROR if outcome.state is OutcomeState.FAILED else ExitCode.REFUSED
+        raise CommandError(f"{verb} {run} {outcome.state}: {detail}", code)
+    if not quiet:
+        echo([f"ok {verb} {run}" + (f": {detail}" if detail else "")])
+    return ExitCode.OK
+
+
+def follow_run(locations: Locations, run: str) -> ExitCode:
+    """Follow the run as plain lines until it has ended."""
+    return follow(locations, run, sys.stdout, command=with_target(locations), tend=lambda: tend(locations))

@@ -1,0 +1,121 @@
+"""What happened to a run, one sentence a line, newest at the bottom; it follows until scrolled."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from textual import events
+
+from tui_app.render.formats import plural
+from tui_app.render.spans import Line, rule
+from tui_app.widgets.lines import LineWidget
+
+KEPT = 5000
+MARK_ROLES = {"ok": "good", "!!": "warn-strong"}
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """One sentence: ``t`` unix seconds, ``mark`` is "!!", "ok", "--" or empty; the text is clean already."""
+
+    t: float
+    attempt: int
+    mark: str
+    text: str
+
+
+class EventList(LineWidget):
+    """A view on the newest `KEPT` sentences."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._events: deque[EventLine] = deque(maxlen=KEPT)
+        self._below = 0
+        """Lines hidden below the last visible one; 0 follows the newest."""
+        self._missing = 0
+
+    def clear(self) -> None:
+        """Forget every line."""
+        self._events.clear()
+        self._below = 0
+        self.redraw()
+
+    def add(self, lines: Iterable[EventLine]) -> None:
+        """Take in newer lines. What is being read stays where it is."""
+        before = len(self._events)
+        arrived = list(lines)
+        self._events.extend(arrived)
+        if self._below:
+            self._below = min(self._below + len(arrived), self._furthest())
+        if arrived or before != len(self._events):
+            self.redraw()
+
+    def note_missing(self, count: int) -> None:
+        """How many events are known to exist and have not arrived."""
+        if count != self._missing:
+            self._missing = count
+            self.redraw()
+
+    def scroll_lines(self, lines: int) -> None:
+        """Move towards older (negative) or newer (positive) lines."""
+        self._below = max(0, min(self._furthest(), self._below - lines))
+        self.redraw()
+
+    def scroll_oldest(self) -> None:
+        """Show the oldest line that is kept."""
+        self._below = self._furthest()
+        self.redraw()
+
+    def scroll_newest(self) -> None:
+        """Show the newest line and follow."""
+        self._below = 0
+        self.redraw()
+
+    @property
+    def page(self) -> int:
+        """Rows for lines."""
+        return max(1, self.size.height - 1)
+
+    def _furthest(self) -> int:
+        return max(0, len(self._events) - self.page)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Towards newer lines."""
+        self.scroll_lines(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Towards older lines."""
+        self.scroll_lines(-3)
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """A heading and the visible sentences."""
+        end = len(self._events) - min(self._below, self._furthest())
+        start = max(0, end - (height - 1))
+        return [self._heading(width), *(_row(line) for line in islice(self._events, start, end))]
+
+    def _heading(self, cells: int) -> Line:
+        right: Line = []
+        if self._missing:
+            right.append((f"{plural(self._missing, 'event')} missing · ", "warn"))
+        right.append(
+            (f"{plural(self._below, 'newer line')} below, end follows", "accent")
+            if self._below
+            else ("following", "quiet")
+        )
+        return rule([("events", "strong")], right, cells)
+
+
+def _row(line: EventLine) -> Line:
+    clock = datetime.fromtimestamp(line.t).strftime("%H:%M:%S")
+    attempt = f"{line.attempt:>2} " if line.attempt else "   "
+    loud = {"!!": "warn", "ok": "text"}.get(line.mark, "text")
+    return [
+        (f"{clock} ", "quiet"),
+        (attempt, "quiet"),
+        (f"{line.mark:<2} ", MARK_ROLES.get(line.mark, "quiet")),
+        (line.text, loud),
+    ]

@@ -1,0 +1,248 @@
+"""What stands beside the charts: attempts, volume, retries, GPU, the run itself. Pure text.
+
+stack(panels(sight, 38), 20)    # the most important lines of each that fit into 20 rows
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from remote.vocabulary.run_config import DEPLOYED_RETRIES
+from remote.vocabulary.run_states import AttemptPhase, EndCause
+from tui_app.render.formats import age, compact, countdown, plural, size, span
+from tui_app.render.glyphs import sparkline
+from tui_app.render.spans import Line, crop, rule
+from tui_app.state.view import AttemptView, PhaseSpan, RunView
+from tui_app.text_safety import plain
+from tui_app.widgets.sight import Sight
+from tui_app.widgets.words import START_WORDS, delay_text
+
+GOOD_ENDS = (EndCause.COMPLETED, EndCause.PREEMPTED_DRAINED, EndCause.STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A heading, the lines that it cannot do without, and those that room decides about."""
+
+    heading: Line
+    must: list[Line]
+    extra: list[Line]
+    first: bool = True
+    """Whether it comes before other panels' extra lines."""
+
+
+def panels(sight: Sight, cells: int, *, ascii_art: bool = False) -> list[Panel]:
+    """Every panel, ``cells`` wide, most important first."""
+    return [
+        attempts(sight, cells),
+        volume(sight, cells, ascii_art=ascii_art),
+        retries(sight, cells),
+        gpu(sight.view, cells),
+        about(sight, cells),
+    ]
+
+
+def stack(blocks: list[Panel], rows: int) -> list[Line]:
+    """The panels under each other in ``rows`` rows: what the first ones must show and then their extra
+    lines, the same for the others, and an empty row before each heading if there is room for all."""
+    spare = rows
+    room: list[int | None] = [None] * len(blocks)
+    for first in (True, False):
+        turn = [index for index, block in enumerate(blocks) if block.first is first]
+        for index in turn:
+            if 1 + len(blocks[index].must) <= spare:
+                spare -= 1 + len(blocks[index].must)
+                room[index] = 0
+        for index in turn:
+            if room[index] is not None:
+                room[index] = min(spare, len(blocks[index].extra))
+                spare -= room[index] or 0
+    shown = [(block, extra) for block, extra in zip(blocks, room, strict=True) if extra is not None]
+    airy = spare >= len(shown) - 1
+    lines: list[Line] = []
+    for block, extra in shown:
+        lines += [[]] if airy and lines else []
+        lines += [block.heading, *block.must, *block.extra[:extra]]
+    return lines
+
+
+def attempts(sight: Sight, cells: int) -> Panel:
+    """The lifecycle: the newest attempt's phases, and how each older one ended."""
+    view, newest = sight.view, sight.view.attempt
+    if newest is None:
+        return Panel(rule([("attempts", "strong")], [("none yet", "quiet")], cells), [], [])
+    in_phase = sight.since(view.phase_since)
+    right = "" if view.phase is None else str(view.phase) + ("" if in_phase is None else f" {age(in_phase)}")
+    if newest.ended_at is not None:
+        right = f"ENDED {age(sight.since(newest.ended_at) or 0.0)} ago"
+    heading = rule([(f"attempt {newest.number}", "strong")], [(right, "info")], cells)
+    must = [_start(newest, cells), _timeline(newest, sight.now, cells)]
+    if newest.cause is not None:
+        must.append(_end(newest))
+    older = [_past(attempt, cells) for attempt in reversed(view.attempts[:-1])]
+    if newest.evidence:
+        older.insert(0, [("  " + plain(newest.evidence, 200), "quiet")])
+    return Panel(heading, [crop(line, cells) for line in must], [crop(line, cells) for line in older])
+
+
+def _start(attempt: AttemptView, cells: int) -> Line:
+    kind = START_WORDS[attempt.start] if attempt.start else "start not reported"
+    boot = f" {span(attempt.boot_seconds)}" if attempt.boot_seconds is not None else ""
+    origin = f"from step {attempt.resumed_from}" if attempt.resumed_from else "from scratch"
+    if attempt.steps_redone:
+        origin += f" · redone {attempt.steps_redone}"
+    if len(kind + boot + origin) + 3 > cells:
+        origin = f"from {attempt.resumed_from}"
+    return [(f"{kind}{boot}", "text"), (f" · {origin}", "quiet")]
+
+
+def _timeline(attempt: AttemptView, now: float, cells: int) -> Line:
+    """``BOOT 4.2 › LOADING 0.4 › STEPPING``: seconds that each phase took, the newest ones that fit."""
+    spans = _collapsed(attempt.phases)
+    if not spans:
+        return [("CLAIMED", "info")]
+    ends = [entry.t for entry in spans[1:]] + [attempt.ended_at or now]
+    parts = [
+        _phase_text(entry, end, newest=index == len(spans) - 1 and attempt.ended_at is None)
+        for index, (entry, end) in enumerate(zip(spans, ends, strict=True))
+    ]
+    cut = 0
+    while cut < len(parts) - 1 and len(" › ".join(parts[cut:])) + (2 if cut else 0) > cells:
+        cut += 1
+    line: Line = [("… ", "quiet")] if cut else []
+    line += [(" › ".join(parts[cut:-1]) + (" › " if parts[cut:-1] else ""), "quiet")]
+    return [*line, (parts[-1], "info" if attempt.ended_at is None else "quiet")]
+
+
+def _collapsed(phases: tuple[PhaseSpan, ...]) -> list[PhaseSpan]:
+    """The phases that are worth a word: stepping with its checkpoints and commits in between is one
+    stretch (but the newest phase is always shown), and a claim that took no time is left out."""
+    kept: list[PhaseSpan] = []
+    inside = (AttemptPhase.STEPPING, AttemptPhase.CHECKPOINTING, AttemptPhase.COMMITTING)
+    for index, entry in enumerate(phases):
+        again = kept and kept[-1].phase is AttemptPhase.STEPPING and entry.phase in inside
+        newest = index == len(phases) - 1
+        instant = entry.phase is AttemptPhase.CLAIMED and not newest and phases[index + 1].t - entry.t < 0.1
+        if not instant and (not again or (newest and entry.phase is not AttemptPhase.STEPPING)):
+            kept.append(entry)
+    return kept
+
+
+def _phase_text(entry: PhaseSpan, end: float, *, newest: bool) -> str:
+    name = "BOOT" if entry.phase is AttemptPhase.BOOTING else str(entry.phase)
+    return name if newest else f"{name} {span(max(0.0, end - entry.t)).removesuffix(' s')}"
+
+
+def _end(attempt: AttemptView) -> Line:
+    cause = attempt.cause
+    if cause is None:
+        return []
+    role = "good" if cause in GOOD_ENDS else "warn"
+    guessed = " (inferred)" if attempt.inferred else ""
+    return [
+        ("ended: ", "quiet"),
+        (cause.replace("_", " "), role),
+        (f" at step {attempt.last_step}{guessed}", "text"),
+    ]
+
+
+def _past(attempt: AttemptView, cells: int) -> Line:
+    lasted = "" if attempt.ended_at is None else f" · {age(attempt.ended_at - attempt.claimed_at)}"
+    cause = "no last word" if attempt.cause is None else attempt.cause.replace("_", " ")
+    role = "quiet" if attempt.cause in GOOD_ENDS else "warn"
+    return [
+        (f"{attempt.number} ", "quiet"),
+        (cause, role),
+        (f" at step {attempt.last_step}{lasted}", "quiet"),
+    ]
+
+
+def volume(sight: Sight, cells: int, *, ascii_art: bool = False) -> Panel:
+    """Saved, committed, uncommitted; what a commit costs; what went wrong with commits."""
+    view, newest = sight.view, sight.view.committed
+    word: Line = [("OK", "good")] if newest is not None else [("no commit yet", "quiet")]
+    if view.commit_retry_at is not None:
+        word = [(f"FAILED, again in {countdown(view.commit_retry_at - sight.now)}", "bad")]
+    must = [
+        _fact("committed", _step_age(sight, newest.step if newest else None, newest.t if newest else None)),
+        _fact("uncommitted", plural(view.uncommitted_steps, "step")),
+    ]
+    saved = _fact("saved", _step_age(sight, view.saved_step, view.saved_at))
+    failed = f" · {plural(view.commit_failures, 'failure')}" if view.commit_failures else " · no failure"
+    extra = [saved, _fact("commits", f"{view.commit_count}{failed}")]
+    if newest is not None:
+        cost = _fact("took", f"{span(newest.seconds)} · {size(newest.bytes)} ")
+        took = [c.seconds for c in view.commits][-min(12, max(0, cells - 30)) :]
+        trend = sparkline(took, 0.0, max(took), ascii_art=ascii_art) if len(took) > 2 and cells > 33 else ""
+        extra.insert(0, [*cost, (trend, "spark")])
+    return Panel(rule([("volume", "strong")], word, cells), must, extra)
+
+
+def _step_age(sight: Sight, step: int | None, t: float | None) -> str:
+    if step is None:
+        return "nothing yet"
+    return f"step {step}" + ("" if t is None else f" · {age(sight.since(t) or 0.0)} ago")
+
+
+def _fact(name: str, value: str) -> Line:
+    return [(f"{name:<12}", "quiet"), (value, "text")]
+
+
+def retries(sight: Sight, cells: int) -> Panel:
+    """k of N, the backoff that runs or the next one, and preemptions, which cost none."""
+    view = sight.view
+    limit = "?" if view.max_retries is None else str(view.max_retries)
+    right: Line = [(f"{view.retries_used} of {limit} used", "text")]
+    preempted = _fact("preemptions", f"{view.preemptions} · use no retry")
+    extra = [preempted]
+    if view.state.is_terminal:
+        state, extra = preempted, []
+    elif view.backoff is not None:
+        left = countdown(view.backoff.due - sight.now)
+        state = [*_fact("backoff", ""), (f"over in {left}", "warn")]
+    elif view.max_retries is not None and view.retries_used >= view.max_retries:
+        state = _fact("next failure", "ends the run")
+    else:
+        following = view.retries_used + 1
+        state = _fact("next delay", delay_text(view, following, DEPLOYED_RETRIES.delay(following)))
+    if view.steps_redone or view.committed_lost:
+        extra.append(
+            _fact("redone", f"{plural(view.steps_redone, 'step')} · committed lost {view.committed_lost}")
+        )
+    return Panel(rule([("retries", "strong")], right, cells), [state], extra)
+
+
+def gpu(view: RunView, cells: int) -> Panel:
+    """Requested and present; a CPU demo is a fact, not a fault."""
+    demo: Line = [("CPU demo", "quiet")] if view.cpu_demo else []
+    asked = plain(view.gpu_requested or "", 40) or "none"
+    present = "not reported yet" if view.gpu_count is None else str(view.gpu_count)
+    return Panel(
+        rule([("gpu", "strong")], demo, cells),
+        [_fact("requested", asked)],
+        [_fact("present", present)],
+        first=False,
+    )
+
+
+def about(sight: Sight, cells: int) -> Panel:
+    """The run itself: task, model, who spawned it and when."""
+    view = sight.view
+    task = plain(str(view.config.get("task", "")), 30) or "task not reported"
+    facts = [_fact("model", plain(view.model, 40))] if view.model else []
+    if view.parameters is not None:
+        facts[-1:] = [_fact("model", f"{plain(view.model, 20)} · {compact(view.parameters)} parameters")]
+    if view.by:
+        ago = sight.since(view.spawned_at)
+        when = "" if ago is None else f" · {age(ago)} ago"
+        facts.append(_fact("spawned by", f"{plain(view.by, 20)}@{plain(view.host, 20)}{when}"))
+    if view.attempt is not None and view.attempt.task_id:
+        facts.append(_fact("container", plain(view.attempt.task_id, 40)))
+    seed = view.config.get("seed")
+    setting = f"seed {seed}" if isinstance(seed, int) else ""
+    return Panel(
+        rule([(task, "strong")], [(setting, "quiet")] if setting else [], cells),
+        facts[:1],
+        facts[1:],
+        first=False,
+    )

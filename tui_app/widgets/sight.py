@@ -1,0 +1,68 @@
+"""What a widget is shown: a run's view together with how we come to know it.
+
+    sight = Sight(view, sign_at=..., link=Link(target="local", ...), now=time.time())
+    sight.freshness              # LIVE, LATE, SILENT, UNREACHABLE; None once the run has ended
+
+Everything about ages is a function of ``now``; nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from remote.vocabulary.run_states import Freshness, freshness
+from tui_app.state.view import RunView
+
+WATCHER_GONE_AFTER_SECONDS = 10.0
+"""The watcher beats every two seconds; after five missed beats we are blind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Our own way to the news: the watcher and its link to the target. Times are unix seconds.
+
+    ``beat_at`` is None where no watcher has ever reported; ``trouble`` is a sentence or empty.
+    """
+
+    target: str
+    workspace: str = ""
+    beat_at: float | None = None
+    started_at: float | None = None
+    reachable: bool = True
+    reachable_since: float | None = None
+    trouble: str = ""
+
+    def watching(self, now: float) -> bool:
+        """Whether a watcher records at this moment."""
+        return self.beat_at is not None and now - self.beat_at < WATCHER_GONE_AFTER_SECONDS
+
+    def open(self, now: float) -> bool:
+        """Whether news can reach us at all."""
+        return self.reachable and self.watching(now)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One run as it can be seen at ``now``."""
+
+    view: RunView
+    link: Link
+    now: float
+    sign_at: float | None = None
+
+    @property
+    def freshness(self) -> Freshness | None:
+        """How old our knowledge of a run that goes on is; None for one that has ended."""
+        if self.view.state.is_terminal:
+            return None
+        return freshness(self.sign_age or 0.0, reachable=self.link.open(self.now))
+
+    @property
+    def sign_age(self) -> float | None:
+        """Seconds since the last sign of life arrived; a run that never gave one counts from its spawn."""
+        since = self.sign_at if self.sign_at is not None else self.view.spawned_at
+        return None if since is None else max(0.0, self.now - since)
+
+    def since(self, t: float | None) -> float | None:
+        """Seconds since ``t``, never negative; None stays None."""
+        return None if t is None else max(0.0, self.now - t)

@@ -1,0 +1,76 @@
+"""The line above the keys: what became of what was asked last, else how well we are informed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui_app.render.formats import age
+from tui_app.render.spans import Line, wrap
+from tui_app.text_safety import plain
+from tui_app.widgets.lines import FlowWidget
+from tui_app.widgets.sight import Link
+
+KEEP_SECONDS = 20.0
+FAILURE_KEEP_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of an intent: ``state`` is a word (sent, done, refused, …), ``at`` unix seconds."""
+
+    state: str
+    text: str
+    at: float
+
+    @property
+    def role(self) -> str:
+        """Its colour; the word says the same."""
+        return {"done": "good-strong", "sent": "info-strong"}.get(self.state, "warn-strong")
+
+    def current(self, now: float) -> bool:
+        """Whether it is still worth the line."""
+        return now - self.at < (KEEP_SECONDS if self.state == "done" else FAILURE_KEEP_SECONDS)
+
+
+class StatusLine(FlowWidget):
+    """One line, or two where a sentence needs them."""
+
+    MAX_LINES = 2
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._report: Report | None = None
+        self._link: Link | None = None
+        self._now = 0.0
+
+    def show(self, report: Report | None, link: Link | None, now: float) -> None:
+        """Show the newest report while it is current, else the link."""
+        self._report, self._link, self._now = report, link, now
+        self.redraw()
+
+    def text_lines(self, width: int) -> list[Line]:
+        """The report and its age, else the link."""
+        report = self._report
+        if report is not None and report.current(self._now):
+            word = report.state.upper()
+            text = f"{plain(report.text, 400)} · {age(self._now - report.at)} ago"
+            first, *rest = wrap(text, width - len(word) - 3)
+            lines: list[Line] = [[(f" {word} ", report.role), (first, "text")]]
+            return lines + [[(" " * (len(word) + 2) + line, "text")] for line in rest]
+        return [[(" ", "text"), *watching(self._link, self._now)] if self._link is not None else []]
+
+
+def watching(link: Link, now: float) -> Line:
+    """How well we are informed: the watcher's beat and its link, or what is wrong with either."""
+    if link.trouble:
+        return [("WATCHER ", "warn-strong"), (plain(link.trouble, 300), "text")]
+    if link.beat_at is None:
+        return [("WATCHER none yet", "warn-strong"), (" · nothing is being recorded", "text")]
+    beat = age(now - link.beat_at)
+    if not link.watching(now):
+        return [("WATCHER SILENT", "warn-strong"), (f" · last beat {beat} ago; runs go on unseen", "text")]
+    if not link.reachable:
+        since = "" if link.reachable_since is None else f" for {age(now - link.reachable_since)}"
+        return [(f"{link.target.upper()} UNREACHABLE{since}", "bad-strong"), (" · runs go on unseen", "text")]
+    up = "" if link.started_at is None else f"up {age(now - link.started_at)} · "
+    return [(f"watcher {up}beat {beat} ago · {link.target} reachable", "quiet")]

@@ -1,0 +1,289 @@
+"""The first lines of a run, in words: state, freshness, GPUs, commit, attempt; and what comes next.
+
+    header(sight)    # groups of spans: RUNNING · step 41/1200 · last step 0.3 s ago, LIVE 0.3 s, ...
+    news(sight)      # NEXT, STARTING, BACKOFF with its countdown, DRAINING, or how a run ended
+
+A state is always a word; colour only repeats it. What comes from a remote process passes `plain`.
+"""
+
+from __future__ import annotations
+
+from remote.vocabulary.run_config import DEPLOYED_RETRIES
+from remote.vocabulary.run_states import AttemptPhase, Freshness, RunState, StartKind
+from tui_app.render.formats import age, backoff_formula, compact, countdown, plural, span
+from tui_app.render.spans import Line
+from tui_app.state.view import AttemptView, NextDrill, RunView
+from tui_app.text_safety import plain
+from tui_app.widgets.sight import Sight
+
+STATE_ROLES = {
+    RunState.QUEUED: "info",
+    RunState.STARTING: "info",
+    RunState.RUNNING: "good",
+    RunState.PREEMPTING: "warn",
+    RunState.RECOVERING: "warn",
+    RunState.BACKOFF: "warn",
+    RunState.STOPPING: "warn",
+    RunState.STOPPED: "quiet",
+    RunState.SUCCEEDED: "good",
+    RunState.FAILED: "bad",
+}
+FRESHNESS_ROLES = {
+    Freshness.LIVE: "good",
+    Freshness.LATE: "warn",
+    Freshness.SILENT: "bad",
+    Freshness.UNREACHABLE: "bad",
+}
+START_WORDS = {
+    StartKind.COLD: "cold boot",
+    StartKind.WARM_SPARE: "warm spare",
+    StartKind.TEMPLATE: "template",
+    StartKind.SNAPSHOT: "snapshot",
+}
+DRILL_WORDS = {
+    "exception": "step {step} will fail on purpose",
+    "preempt": "step {step} will be preempted on purpose",
+    "commit_failure": "the first commit from step {step} on will fail on purpose",
+}
+
+
+def header(sight: Sight) -> list[Line]:
+    """The groups of the first lines, most important first; none of them may be split."""
+    return [headline(sight), *facts(sight)]
+
+
+def facts(sight: Sight) -> list[Line]:
+    """The groups after the headline."""
+    return [
+        *([fresh(sight)] if sight.freshness else _ended_ago(sight)),
+        gpus(sight.view),
+        commit(sight),
+        counters(sight.view),
+        at_risk(sight.view),
+    ]
+
+
+def badge(sight: Sight) -> Line:
+    """The target, in a colour of its own."""
+    link = sight.link
+    name = f" {link.target.upper()} "
+    workspace = plain(link.workspace, 24) if link.target != "local" else ""
+    return [(name, f"target-{link.target}"), (f" {workspace} " if workspace else "", "quiet")]
+
+
+def headline(sight: Sight) -> Line:
+    """``LOCAL  sort-digits  RUNNING · step 41/1200 · last step 0.3 s ago``."""
+    return [*badge(sight), (f"  {plain(sight.view.run, 48)}  ", "strong"), *in_state(sight)]
+
+
+def in_state(sight: Sight) -> Line:
+    """``RUNNING · step 41/1200 · last step 0.3 s ago``."""
+    view = sight.view
+    line: Line = [(str(view.state), STATE_ROLES[view.state] + "-strong")]
+    if view.reason is not None:
+        line.append((f" ({view.reason.replace('_', ' ')})", "bad"))
+    line.append((standing(sight), "text"))
+    return line
+
+
+def standing(sight: Sight) -> str:
+    """What follows the state: elapsed boot, or the step and its age, or when the run ended."""
+    view = sight.view
+    steps = f" · step {steps_of(view)}"
+    since = sight.since(view.state_since)
+    if view.state in (RunState.QUEUED, RunState.STARTING):
+        return f" · {booting(sight)}"
+    if view.state.is_terminal:
+        return steps
+    if view.state is RunState.RUNNING:
+        last = sight.since(view.step_at)
+        return steps + (f" · last step {age(last)} ago" if last is not None else " · no step yet")
+    return steps + (f" · for {age(since)}" if since is not None else "")
+
+
+def booting(sight: Sight) -> str:
+    """The boot phase with its elapsed time: ``boot 4.2 s``, ``LOADING 1.2 s after a cold boot of 4.2 s``."""
+    view = sight.view
+    elapsed = sight.since(view.phase_since if view.phase_since is not None else view.spawned_at)
+    time = span(elapsed) if elapsed is not None else ""
+    attempt = view.attempt
+    if view.phase in (None, AttemptPhase.BOOTING) or attempt is None:
+        return (f"boot {time}" if view.phase else f"queued {time}").rstrip()
+    return f"{view.phase} {time} after {started(attempt)}".rstrip()
+
+
+def started(attempt: AttemptView) -> str:
+    """``a cold boot of 4.2 s``, ``a warm spare's 0.02 s``."""
+    if attempt.start is None:
+        return "its boot"
+    boot = "" if attempt.boot_seconds is None else span(attempt.boot_seconds)
+    name = START_WORDS[attempt.start]
+    return f"a {name} of {boot}" if boot else f"a {name}"
+
+
+def steps_of(view: RunView) -> str:
+    """``41/1200``, or ``41`` while the goal is not known."""
+    return f"{view.step}/{view.of}" if view.of is not None else str(view.step)
+
+
+def fresh(sight: Sight) -> Line:
+    """``LIVE 0.3 s``: how long ago anything of this run arrived, or that our own link is down."""
+    kind, heard = sight.freshness, sight.sign_age
+    if kind is None:
+        return []
+    heard_text = f" {age(heard)}" if heard is not None else ""
+    return [(str(kind), FRESHNESS_ROLES[kind]), (heard_text, "text")]
+
+
+def _ended_ago(sight: Sight) -> list[Line]:
+    since = sight.since(sight.view.state_since)
+    return [] if since is None else [[(f"ended {age(since)} ago", "text")]]
+
+
+def gpus(view: RunView) -> Line:
+    """``GPU 8 requested, 0 present (CPU demo)``: a fact in a neutral colour, not an alarm."""
+    asked = "not reported" if view.gpu_requested_count is None else f"{view.gpu_requested_count} requested"
+    if view.gpu_count is None:
+        return [(f"GPU {asked}, presence not reported yet", "text")]
+    missing = not view.cpu_demo and view.gpu_count < (view.gpu_requested_count or 0)
+    demo = " (CPU demo)" if view.cpu_demo else (" (fewer than requested)" if missing else "")
+    return [(f"GPU {asked}, {view.gpu_count} present{demo}", "warn" if missing else "text")]
+
+
+def commit(sight: Sight) -> Line:
+    """``commit step 40 (3 s ago) OK``, or what is wrong with it."""
+    view, newest = sight.view, sight.view.committed
+    ago = "" if newest is None else f" ({age(sight.since(newest.t) or 0.0)} ago)"
+    line: Line = [
+        ("no commit yet", "text") if newest is None else (f"commit step {newest.step}{ago}", "text")
+    ]
+    if view.commit_retry_at is not None:
+        return [
+            *line,
+            (" FAILED", "bad"),
+            (f", again in {countdown(view.commit_retry_at - sight.now)}", "text"),
+        ]
+    return [*line, (" OK", "good")] if newest is not None else line
+
+
+def counters(view: RunView) -> Line:
+    """``attempt 2 · retries 1/3 · preemptions 0``."""
+    number = view.attempt.number if view.attempt is not None else 0
+    limit = "?" if view.max_retries is None else str(view.max_retries)
+    return [
+        (f"attempt {number}" if number else "no attempt yet", "text"),
+        (f" · retries {view.retries_used}/{limit}", "text"),
+        (f" · preemptions {view.preemptions}", "text"),
+    ]
+
+
+def at_risk(view: RunView) -> Line:
+    """What a kill now would cost, and what earlier ones did."""
+    line: Line = [
+        (f"uncommitted {view.uncommitted_steps}", "text"),
+        (f" · redone {view.steps_redone}", "text"),
+    ]
+    if view.committed_lost:
+        line.append((f" · committed lost {view.committed_lost}", "bad-strong"))
+    return line
+
+
+def news(sight: Sight) -> list[Line]:
+    """What happens next, most urgent first; empty groups are left out."""
+    view = sight.view
+    if view.state.is_terminal:
+        return [_ended(view)]
+    groups = [_draining(sight), _backing_off(sight), _silence(sight), _drill(sight), _pace(sight)]
+    return [group for group in groups if group]
+
+
+def _ended(view: RunView) -> Line:
+    how = {RunState.SUCCEEDED: ("DONE", "good-strong"), RunState.FAILED: ("WHY", "bad-strong")}
+    word, role = how.get(view.state, ("ENDED", "strong"))
+    told = plain(view.detail, 200) or f"{plural(view.step, 'step')}, {plural(view.commit_count, 'commit')}"
+    return [(f"{word}: ", role), (told, "text")]
+
+
+def _draining(sight: Sight) -> Line:
+    drain = sight.view.drain
+    if drain is None:
+        return []
+    work = "saving what there is" if drain.saving else f"not saving, {loss(sight.view)}"
+    return [
+        (f"DRAINING {countdown(drain.deadline - sight.now)} left", "warn-strong"),
+        (f" · {plain(drain.cause, 20)} · {work}", "text"),
+        (f" · {plain(drain.why, 80)}" if drain.why else "", "quiet"),
+    ]
+
+
+def _silence(sight: Sight) -> Line:
+    """That we hear nothing is said as what it is: a fact about us, not about the run."""
+    if sight.freshness is Freshness.UNREACHABLE:
+        return [("NO NEWS", "bad-strong"), (" · our own link is down; the run may well go on", "text")]
+    if sight.freshness is Freshness.SILENT:
+        return [("NO NEWS", "bad-strong"), (" · nothing is concluded from silence alone", "text")]
+    return []
+
+
+def loss(view: RunView) -> str:
+    """What stopping without a save costs: ``7 steps will be redone``."""
+    steps = view.uncommitted_steps
+    return f"{plural(steps, 'step')} will be redone" if steps else "nothing to lose"
+
+
+def _backing_off(sight: Sight) -> Line:
+    backoff = sight.view.backoff
+    if backoff is None:
+        return []
+    left = backoff.due - sight.now
+    soon = f" in {countdown(left)}" if left > 0 else " is due"
+    return [
+        (f"BACKOFF retry {backoff.retry}/{backoff.of}{soon}", "warn-strong"),
+        (f" (delay {delay_text(sight.view, backoff.retry, backoff.delay)})", "text"),
+    ]
+
+
+def delay_text(view: RunView, retry: int, delay: float) -> str:
+    """A delay with the arithmetic that gave it, where it is the deployed class's."""
+    policy = DEPLOYED_RETRIES
+    if abs(policy.delay(retry) - delay) > 1e-6:
+        return f"{delay:g} s"
+    return backoff_formula(delay, retry, policy.initial_delay, policy.backoff_coefficient, policy.max_delay)
+
+
+def next_drill(view: RunView) -> NextDrill | None:
+    """The nearest fault on purpose that is still ahead."""
+    return min(view.drills, key=lambda drill: drill.step, default=None)
+
+
+def drill_sentence(drill: NextDrill) -> str:
+    """What will happen on purpose, and where."""
+    words = DRILL_WORDS.get(drill.kind)
+    return words.format(step=drill.step) if words else f"{plain(drill.kind, 20)} at step {drill.step}"
+
+
+def _drill(sight: Sight) -> Line:
+    view, drill = sight.view, next_drill(sight.view)
+    if drill is None:
+        return [("NEXT: ", "accent-strong"), (plain(view.drill_text, 120), "text")] if view.drill_text else []
+    line: Line = [("NEXT: ", "accent-strong"), (drill_sentence(drill), "text")]
+    ahead, pace = drill.step - view.step, seconds_a_step(view)
+    if view.state is RunState.RUNNING and ahead > 0 and pace is not None:
+        line.append((f" (in {plural(ahead, 'step')}, about {age(ahead * pace)})", "quiet"))
+    return line
+
+
+def seconds_a_step(view: RunView) -> float | None:
+    """The middle duration of the newest steps; None before the first."""
+    ordered = sorted(view.step_seconds)
+    return ordered[len(ordered) // 2] if ordered else None
+
+
+def _pace(sight: Sight) -> Line:
+    view, pace = sight.view, seconds_a_step(sight.view)
+    running = view.state is RunState.RUNNING and sight.freshness in (Freshness.LIVE, Freshness.LATE)
+    if not running or pace is None or view.of is None:
+        return []
+    left = (view.of - view.step) * pace
+    speed = f" · {compact(view.tokens_per_second)} tok/s" if view.tokens_per_second else ""
+    return [("done in about ", "quiet"), (age(left), "text"), (f" at {span(pace)} a step{speed}", "quiet")]
