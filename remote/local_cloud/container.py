@@ -19,7 +19,8 @@ class Container:
 
     ``current`` is input id → call id of what it runs; ``doubtful`` are inputs that the last daemon
     gave it perhaps without its hearing of it; ``cancelled`` are inputs that it has yet to be told
-    to abandon. ``kill_at`` (unix seconds) is set once it has been interrupted.
+    to abandon. It is ``ready`` once it has asked for an input. ``kill_at`` (unix seconds) is set
+    once it has been interrupted.
     """
 
     task_id: str
@@ -34,6 +35,7 @@ class Container:
     enqueued_at: float
     server: Server | None = None
     parked: bool = False
+    ready: bool = False
     started_at: float | None = None
     kill_at: float | None = None
     preempted: bool = False
@@ -54,7 +56,7 @@ class Container:
     @property
     def is_spare(self) -> bool:
         """Whether it waits, parked or on its way there, for its first input."""
-        return self.start_kind == "warm_spare" and self.started_at is None
+        return self.start_kind == "warm_spare" and not self.ready
 
     def read_output(self) -> None:
         """Take what it has printed by now, as output of what it runs now."""

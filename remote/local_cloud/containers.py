@@ -185,6 +185,7 @@ class Containers:
             child=None,
             start_kind=row["start_kind"],
             enqueued_at=row["enqueued_at"],
+            ready=True,
             started_at=row["started_at"],
             kill_at=row["kill_at"],
             preempted=bool(row["preempted"]),

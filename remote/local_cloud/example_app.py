@@ -5,6 +5,7 @@ It imports nothing of ours, as any app that is deployed here: `modal deploy` run
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -21,6 +22,13 @@ MOUNT = "/example"
 def volume_dir() -> Path:
     """Where the volume is: at its mount path, or where a cloud without mounts says."""
     return Path(json.loads(os.environ.get("LOCAL_CLOUD_MOUNTS", "{}")).get(MOUNT, MOUNT))
+
+
+def noted(name: str) -> bool:
+    """Whether there is a note of this name; no, too, while the cloud does not answer."""
+    with contextlib.suppress(modal.exception.Error, OSError):
+        return bool(name and notes.get(name, False))
+    return False
 
 
 @app.cls(
@@ -58,8 +66,11 @@ class Example:
         return tries
 
     @modal.method()
-    def count(self, name: str, steps: int, seconds: float) -> dict[str, object]:
-        """Count to ``steps``, committing each count; goes on from the committed file."""
+    def count(self, name: str, steps: int, hold_at: int, until: str) -> dict[str, object]:
+        """Count to ``steps``, committing each count; goes on from the committed file.
+
+        The first start holds at a count until a note of the name ``until`` is made, or for ever.
+        """
         path = volume_dir() / f"{name}.json"
         start = json.loads(path.read_text())["count"] if path.exists() else 0
         notes[f"{name}/starts"] = [*notes.get(f"{name}/starts", []), [start, os.environ["MODAL_TASK_ID"]]]
@@ -69,7 +80,8 @@ class Example:
             temporary.rename(path)
             volume.commit()
             print(f"count {number}", flush=True)
-            time.sleep(seconds)
+            while number == hold_at and start == 0 and not noted(until):
+                time.sleep(0.05)
         return {"count": steps, "resumed_from": start, "start": os.environ.get("MODAL_LOCAL_START")}
 
     @modal.method()
@@ -77,7 +89,7 @@ class Example:
         """Write a file at once, commit it when the Dict says so."""
         (volume_dir() / name).write_text("committed\n")
         notes[f"{name}/written"] = True
-        while not notes.get(f"{name}/go", False):
+        while not noted(f"{name}/go"):
             time.sleep(0.05)
         volume.commit()
         notes[f"{name}/committed"] = True

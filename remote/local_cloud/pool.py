@@ -3,7 +3,7 @@
 One loop looks at what is open whenever something changed. It knows how many containers a function
 may have, not how one is started. A spare is a container held at Modal's own checkpoint call; it is
 released when an input comes, and another is started some time after, so that it does not compete
-with the start of the run that it was released for.
+with the start of the run that it was released for; at once when nothing runs, as in a backoff.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ DEFAULT_LIMIT = 8
 SPARES_IN_ALL = 2
 SPARE_DELAY_SECONDS = 15.0
 IDLE_SECONDS = 60
+STARTUP_SECONDS = 300
 FAILED_STARTS_ALLOWED = 3
 CANCEL_GRACE = 30.0
 TICK_SECONDS = 1.0
@@ -72,7 +73,7 @@ class Pool:
         for function_id, count in waiting.items():
             await self._provide(self._cloud.apps.function(function_id), count, now)
         await self._keep_spares(now)
-        self._end_idle(now)
+        self._end_slow_and_idle(now)
 
     async def _provide(self, function: Function, waiting: int, now: float) -> None:
         key = function.key
@@ -116,21 +117,38 @@ class Pool:
             if container.key not in candidates:
                 self._cloud.containers.stop(container, grace=0.0)
         covered = {c.key for c in spares}
+        working = {c.key for c in self._cloud.containers.live.values() if not c.is_spare and not c.stopping}
         room = self._spares - len(covered & candidates.keys())
         for key, function in candidates.items():
-            due = max(self._spare_not_before.get(key, 0.0), self._not_before.get(key, 0.0))
+            due = max(
+                self._not_before.get(key, 0.0),
+                self._spare_not_before.get(key, 0.0) if key in working else 0.0,
+            )
             if room > 0 and key not in covered and now >= due:
                 await self._start(function, park=True)
                 room -= 1
 
-    def _end_idle(self, now: float) -> None:
+    def _end_slow_and_idle(self, now: float) -> None:
         for container in self._cloud.containers.live.values():
-            if not container.is_free or container.started_at is None:
-                continue
             definition = self._cloud.apps.function(container.function_id).definition
+            if not container.ready:
+                self._check_start(container, definition.startup_timeout_secs, now)
+                continue
+            if not container.is_free:
+                continue
             if now - container.idle_since > (definition.task_idle_timeout_secs or IDLE_SECONDS):
                 container.draining = True
                 self._cloud.calls.changed.beat()
+
+    def _check_start(self, container: Container, limit: int, now: float) -> None:
+        """Give up a container that takes too long to become ready."""
+        limit = limit or STARTUP_SECONDS
+        if container.parked or container.stopping or now - container.enqueued_at <= limit:
+            return
+        text = f"the container was not ready within {limit} s"
+        self._last_failure[container.key] = api_pb2.GenericResult(exception=text)
+        self._cloud.containers.stop(container, grace=0.0, preempted=False)
+        self._start_failed(container.key, container.function_id)
 
     def _check_limits(self, item: Input, now: float) -> None:
         """Tell an input that ran into its timeout; end one that was told and does not end."""

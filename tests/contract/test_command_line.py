@@ -6,7 +6,7 @@ import sys
 
 import psutil
 import pytest
-from conftest import ROOT, wait_for
+from contract_cloud import ROOT, wait_for
 
 START = """
 Job = modal.Cls.from_name('sample', 'Job')()

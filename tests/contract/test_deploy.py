@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, LocalCloud, make_cloud, wait_for
+from contract_cloud import ROOT, LocalCloud, make_cloud, wait_for
 
 APP = """
 import os, time

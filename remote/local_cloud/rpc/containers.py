@@ -38,6 +38,8 @@ class ContainerRpc(Area):
         self, request: api_pb2.FunctionGetInputsRequest, peer: Peer
     ) -> api_pb2.FunctionGetInputsResponse:
         container = self._own(peer)
+        if not container.ready:
+            container.ready, container.idle_since = True, time.time()
         while container.doubtful:
             held = self.cloud.calls.input(container.doubtful.pop())
             if held.state.task_id == container.task_id and held.input_id in container.current:

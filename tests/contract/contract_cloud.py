@@ -1,0 +1,141 @@
+"""A real local cloud for each module of tests: own directory, own daemon, the unmodified client in
+processes of its own, because it reads its environment when it is imported."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from remote.local_cloud import daemon
+from remote.local_cloud.places import Places
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PRELUDE = """
+import json, os, subprocess, sys, time
+import modal
+
+def say(value):
+    print("said:" + json.dumps(value))
+
+def go(name):
+    os.makedirs("flags", exist_ok=True)
+    open(f"flags/{name}", "w").close()
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    return found
+"""
+
+
+class LocalCloud:
+    """One cloud, driven as a user drives it."""
+
+    def __init__(self, root: Path, **settings: str) -> None:
+        self.root = root
+        self.places = Places(root / "state")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("MODAL_", "LOCAL_CLOUD_"))}
+        self.environment = kept | {"XDG_RUNTIME_DIR": str(root), "LOCAL_CLOUD_SPARES": "0"} | settings
+
+    def __call__(self, verb: str, *options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "remote.local_cloud", verb, *options]
+        return self._run([*command, "--state", str(self.places.state)], ROOT)
+
+    def up(self) -> None:
+        result = self("up")
+        assert result.returncode == 0, result.stderr
+        self.environment |= json.loads(self("env", "--json").stdout)
+
+    def kill(self) -> None:
+        pid = daemon.running(self.places)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: daemon.running(self.places) is None)
+
+    def kill_container(self, task_id: str) -> None:
+        """As if the machine had failed under it: no signal that it could heed."""
+        with contextlib.closing(sqlite3.connect(self.places.database)) as db:
+            row = db.execute("SELECT pid FROM tasks WHERE task_id=?", (task_id,)).fetchone()
+        os.kill(row[0], signal.SIGKILL)
+
+    def status(self) -> dict[str, Any]:
+        return dict(json.loads(self("status", "--json").stdout))
+
+    def run_modal(self, *arguments: str, directory: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return self._run([sys.executable, "-m", "modal", *arguments], directory or self.root)
+
+    def modal(self, *arguments: str, directory: Path | None = None) -> str:
+        result = self.run_modal(*arguments, directory=directory)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    def deploy(self, app: Path) -> None:
+        self.modal("deploy", str(app))
+
+    def start(self, code: str, *arguments: object) -> "Script":
+        """Run client code in a new process; its result is what it gives to ``say``."""
+        command = [sys.executable, "-c", PRELUDE + code, *map(str, arguments)]
+        return Script(
+            subprocess.Popen(
+                command,
+                env=self.environment,
+                cwd=self.root,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        )
+
+    def client(self, code: str, *arguments: object) -> Any:
+        return self.start(code, *arguments).result()
+
+    def log(self) -> str:
+        return self.places.log_file.read_text()
+
+    def _run(self, command: list[str], directory: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, env=self.environment, cwd=directory, capture_output=True, text=True, timeout=90
+        )
+
+
+class Script:
+    """Client code that runs in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def result(self) -> Any:
+        out, errors = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, errors
+        return [json.loads(line[5:]) for line in out.splitlines() if line.startswith("said:")][-1]
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    return found
+
+
+def make_cloud(**settings: str) -> Iterator[LocalCloud]:
+    root = Path(tempfile.mkdtemp(prefix="lc-"))
+    cloud = LocalCloud(root, **settings)
+    try:
+        cloud.up()
+        yield cloud
+    finally:
+        cloud("down")
+        shutil.rmtree(root, ignore_errors=True)
