@@ -20,12 +20,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from remote.vocabulary.commands import Verb  # noqa: E402
 from remote.vocabulary.run_config import RunConfig, demo  # noqa: E402
 from tui_app import __version__  # noqa: E402
 from tui_app.actions import ACTIONS  # noqa: E402
 from tui_app.app import Middlewatch  # noqa: E402
 from tui_app.demo import RUN, deploying, spawn_named, stage, views  # noqa: E402
 from tui_app.locations import Locations  # noqa: E402
+from tui_app.requests import await_outcome, submit  # noqa: E402
 from tui_app.state.view import RunView  # noqa: E402
 from tui_app.subprocesses import cloud_up, ensure_deployed, run_cloud  # noqa: E402
 from tui_app.targets import cloud_running  # noqa: E402
@@ -36,6 +38,7 @@ SIZES = ((80, 24), (120, 40))
 STEPS_TO_SHOW = 90
 """After the demo's exception and its preemption, so that both are in the picture."""
 PATIENCE_SECONDS = 600.0
+STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,14 @@ def confirm_key(view: RunView) -> str | None:
 
 
 def newest(locations: Locations) -> RunView | None:
-    """The newest run with enough steps to look at, that can be stopped or resumed."""
-    worth = [view for view in views(locations) if view.step >= STEPS_TO_SHOW and confirm_key(view)]
+    """The newest run with enough steps to look at, that can be stopped or resumed; a live one only if
+    it really goes on."""
+    followed = cloud_running() and watcher_running(locations)
+    worth = [
+        view
+        for view in views(locations)
+        if view.step >= STEPS_TO_SHOW and confirm_key(view) and (followed or view.state.is_terminal)
+    ]
     return max(worth, key=lambda view: view.spawned_at or 0.0, default=None)
 
 
@@ -86,7 +95,16 @@ def start(locations: Locations, started: contextlib.ExitStack) -> str:
             ensure_watcher(locations, "local")
         started.callback(stop_watcher, locations)
     with stage(sys.stdout, "spawning a run"):
-        return spawn_named(locations, RUN, demo(RunConfig(), patient=True))
+        run = spawn_named(locations, RUN, demo(RunConfig(), patient=True))
+    started.callback(stop_run, locations, run)
+    return run
+
+
+def stop_run(locations: Locations, run: str) -> None:
+    """End a run that was started for its picture; it saves and commits first."""
+    attempt = newest_view(locations, run).attempt
+    intent = submit(locations, Verb.STOP, run, attempt=attempt.number if attempt else None)
+    await_outcome(locations, intent.id, STOP_SECONDS)
 
 
 def wait_for_steps(locations: Locations, run: str) -> RunView:

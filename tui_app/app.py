@@ -149,7 +149,7 @@ class Middlewatch(App[int]):
         self._ticked_at = time.monotonic()
         self.desk.put(self.feed.take())
         screen = self._desk_screen()
-        if screen is not None and screen.is_mounted:
+        if screen is not None and screen.ready:
             with self.batch_update():
                 screen.show_desk(self.desk, self.clock())
 

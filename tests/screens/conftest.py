@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -46,6 +47,7 @@ class Board:
 
     def __init__(self, app: Middlewatch, pilot: Pilot[int]) -> None:
         self.app, self.pilot = app, pilot
+        self.patience = PATIENCE_SECONDS
 
     @property
     def text(self) -> str:
@@ -58,13 +60,19 @@ class Board:
         """The same as one line."""
         return " ".join(self.text.split())
 
+    def number(self, pattern: str) -> int:
+        """What a pattern's group says now."""
+        found = re.search(pattern, self.words)
+        assert found is not None, f"no {pattern} in:\n{self.text}"
+        return int(found[1])
+
     async def press(self, *keys: str) -> Board:
         await self.pilot.press(*keys)
         await self.pilot.pause()
         return self
 
     async def until(self, condition: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience
         while not condition():
             if time.monotonic() > deadline:
                 pytest.fail(f"waited in vain; the screen is:\n{self.text}")

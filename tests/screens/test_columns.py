@@ -40,7 +40,7 @@ def sight(view: RunView, *, reachable: bool = True) -> Sight:
 def test_columns_fit_the_table(views: list[RunView], cells: int, reachable: bool) -> None:
     columns = chosen(cells)
     rows = [[column.cell(sight(view, reachable=reachable)) for column in columns] for view in views]
-    widths = fitted(columns, rows, cells - 1)
+    widths = fitted(columns, rows, cells - 1, gap(cells))
     usual = all(view.step < 10_000 and (view.of or 0) < 10_000 for view in views)
     if usual:
         assert sum(widths) + gap(cells) * (len(widths) - 1) <= cells - 1

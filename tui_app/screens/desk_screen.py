@@ -40,6 +40,8 @@ class DeskScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.ready = False
+        """Whether its widgets are there."""
         self.HORIZONTAL_BREAKPOINTS = [(0, "-tight"), (100, "-roomy")]
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-tall"), (52, "-taller")]
 
@@ -67,12 +69,17 @@ class DeskScreen(Screen[None]):
     @property
     def lively(self) -> bool:
         """Whether a clock of this screen moves fast."""
-        summary = self.board.desk.summaries.get(self.subject or "")
+        summary = self.board.desk.summaries.get(self.subject or "") if self.ready else None
         return summary is not None and summary.view.state in LIVELY
 
     def on_mount(self) -> None:
         """Show at once what is known."""
+        self.ready = True
         self.call_after_refresh(self.board.tick)
+
+    def on_unmount(self) -> None:
+        """From here on there is nothing left to show it on."""
+        self.ready = False
 
     def show_foot(self, desk: Desk, now: float, link: Link | None) -> None:
         """The last two lines; ``link`` where the screen says nowhere else how well we are informed."""

@@ -1,7 +1,7 @@
 """What one line of the home table says of a run: columns as pure functions of a `Sight`.
 
-columns = chosen(110)                  # all of them, with words; fewer words below 110 cells
-widths = fitted(columns, rows, 110)    # the run's name and the sparkline take what is left
+columns = chosen(120)                  # all of them, with words; fewer words below 120 cells
+widths = fitted(columns, rows, 119, 2) # the run's name and the sparkline take what is left
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tui_app.text_safety import plain
 from tui_app.widgets.sight import Sight
 from tui_app.widgets.words import FRESHNESS_ROLES, STATE_ROLES, steps_of
 
-WIDE = 110
+WIDE = 120
 SPARK = "spark"
 """Stands for the reward sparkline, which is drawn when its width is known."""
 
@@ -55,7 +55,8 @@ def _seen_wide(sight: Sight) -> Span:
     if kind is None:
         ended = sight.since(sight.view.state_since)
         return ("" if ended is None else f"ended {short_age(ended)}"), "quiet"
-    return f"{kind}" + ("" if heard is None else f" {short_age(heard)}"), FRESHNESS_ROLES[kind]
+    ago = "" if heard is None or kind is Freshness.UNREACHABLE else f" {short_age(heard)}"
+    return f"{kind}{ago}", FRESHNESS_ROLES[kind]
 
 
 def _attempt(sight: Sight) -> Span:
@@ -155,18 +156,25 @@ def chosen(cells: int) -> Sequence[Column]:
     return WIDE_COLUMNS if cells >= WIDE else NARROW_COLUMNS
 
 
-def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Span]], cells: int) -> list[int]:
-    """A width for each column: what it holds; the name is cut, or the sparkline widened, to fit."""
+def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Span]], cells: int, between: int) -> list[int]:
+    """A width for each column of a table of ``cells``, with ``between`` blanks between columns.
+
+    Each is as wide as what it holds. The sparkline takes what is left; where that is less than
+    nothing, first the name is cut and then the sparkline.
+    """
     widths = []
     for index, column in enumerate(columns):
         held = [cell_len(row[index][0]) for row in rows if row[index][0] != SPARK]
         widths.append(max([cell_len(column.label), column.least, *held]))
     spark = next(i for i, column in enumerate(columns) if column.cell is _spark)
-    left = cells - sum(widths) - (len(columns) - 1) * gap(cells)
+    left = cells - sum(widths) - (len(columns) - 1) * between
     if left >= 0:
         widths[spark] += min(left, 24)
-    else:
-        widths[0] = max(columns[0].least, widths[0] + left)
+        return widths
+    for index, least in ((0, columns[0].least), (spark, 0)):
+        given = min(-left, widths[index] - least)
+        widths[index] -= given
+        left += given
     return widths
 
 

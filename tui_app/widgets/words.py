@@ -43,7 +43,7 @@ START_WORDS = {
 DRILL_WORDS = {
     "exception": "step {step} will fail on purpose",
     "preempt": "step {step} will be preempted on purpose",
-    "commit_failure": "the first commit from step {step} on will fail on purpose",
+    "commit_failure": "a commit from step {step} on will fail on purpose",
 }
 
 
