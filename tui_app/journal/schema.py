@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -79,7 +80,7 @@ def open_writer(path: Path, tables: str, *, wal: bool) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
+        _patiently(connection, f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if wal else 'FULL'}")
         connection.execute("BEGIN IMMEDIATE")
         if not _checked_version(connection, path):
@@ -94,6 +95,20 @@ def open_writer(path: Path, tables: str, *, wal: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """Execute, waiting for others as long as for any statement: SQLite itself does not wait where a
+    connection that closes, or one that recovers after a kill, holds the whole file for a moment."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -132,5 +147,7 @@ def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def _damaged(path: Path, error: sqlite3.Error) -> JournalDamagedError:
+def _damaged(path: Path, error: sqlite3.Error) -> JournalError:
+    if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return JournalError(f"{path} is in use by another process and stays so; is a watcher starting?")
     return JournalDamagedError(f"cannot read {path}: {error}; move it away and start the watcher again")

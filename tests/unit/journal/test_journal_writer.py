@@ -20,7 +20,7 @@ from tui_app.journal.reader import (
     WatcherStatus,
 )
 from tui_app.journal.records import Arrival, Draft, LogLine
-from tui_app.journal.schema import SCHEMA_VERSION
+from tui_app.journal.schema import SCHEMA_VERSION, JournalDamagedError, JournalError
 from tui_app.journal.writer import JournalWriter
 
 
@@ -338,3 +338,30 @@ def test_a_buffered_text_file_does_lose_what_was_recorded(tmp_path: Path) -> Non
 def test_the_journal_can_be_read_after_its_writer_was_killed(path: Path) -> None:
     acknowledged = acknowledged_before_a_kill(RECORDING, path, 0.02)
     assert len(JournalReader(path).events("r7", limit=10_000_000)) >= acknowledged
+
+
+def test_a_writer_waits_for_a_file_that_somebody_holds_for_a_moment(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    JournalWriter(path).close()
+    holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    letting_go = threading.Timer(0.3, holder.close)
+    letting_go.start()
+    JournalWriter(path).close()
+    letting_go.join()
+
+
+def test_a_file_that_stays_held_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui_app.journal.schema.BUSY_SECONDS", 0.1)
+    path = tmp_path / "journal.db"
+    JournalWriter(path).close()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(JournalError, match="in use by another process") as refused:
+        JournalWriter(path)
+    assert not isinstance(refused.value, JournalDamagedError)
+    holder.close()
