@@ -20,7 +20,7 @@ from tui_app.journal.reader import (
     WatcherStatus,
 )
 from tui_app.journal.records import Arrival, Draft, LogLine
-from tui_app.journal.schema import SCHEMA_VERSION, JournalDamagedError, JournalError
+from tui_app.journal.schema import SCHEMA_VERSION, JournalError
 from tui_app.journal.writer import JournalWriter
 
 
