@@ -16,7 +16,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
+from tui_app.build import build
 from tui_app.journal.reader import JournalError, JournalReader
 from tui_app.locations import Locations
 
@@ -34,10 +36,13 @@ class WatcherRunsError(RuntimeError):
 
 
 def ensure_watcher(locations: Locations, target: str, timeout: float = 15.0) -> None:
-    """Start a watcher if none runs, and wait until it records (seconds). WatcherStartError.
+    """Start a watcher if none of our build runs, and wait until it records (seconds). WatcherStartError.
 
-    The new process is detached: it outlives this one and the terminal.
+    The new process is detached: it outlives this one and the terminal. One of another build is ended
+    first, which costs nothing: its successor goes on from the stored positions.
     """
+    if _of_another_build(locations):
+        stop_watcher(locations)
     if not watcher_running(locations):
         locations.prepare()
         process = _start(locations, target)
@@ -105,7 +110,7 @@ def hold_lock(locations: Locations, *, pid: int, started_at: float, patience: fl
                     raise WatcherRunsError(f"another watcher records in {locations.state}") from None
                 time.sleep(POLL_SECONDS)
         file.truncate(0)
-        file.write(json.dumps({"pid": pid, "started_at": started_at}))
+        file.write(json.dumps({"pid": pid, "started_at": started_at, "build": build()}))
         file.flush()
         yield
 
@@ -140,12 +145,17 @@ def _records(locations: Locations) -> bool:
     return status is not None and status.pid == holder["pid"]
 
 
-def _holder(locations: Locations) -> dict[str, float] | None:
-    """Who holds the lock: ``pid`` and ``started_at``; None where nobody does."""
+def _of_another_build(locations: Locations) -> bool:
+    holder = _holder(locations)
+    return holder is not None and holder.get("build") != build()
+
+
+def _holder(locations: Locations) -> dict[str, Any] | None:
+    """Who holds the lock: ``pid``, ``started_at`` and ``build``; None where nobody does."""
     if not watcher_running(locations):
         return None
     try:
-        holder: dict[str, float] = json.loads(locations.watcher_lock.read_text())
+        holder: dict[str, Any] = json.loads(locations.watcher_lock.read_text())
     except (OSError, ValueError):
         return None
     return holder

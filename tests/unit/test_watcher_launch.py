@@ -1,5 +1,6 @@
 """One watcher a state directory: who holds the lock, and what is said when it does not come up."""
 
+import json
 import os
 import stat
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tui_app.build import build
 from tui_app.locations import Locations
 from tui_app.watcher_launch import (
     WatcherRunsError,
@@ -22,6 +24,7 @@ HOLD = """
 import os, sys, time
 from pathlib import Path
 import psutil
+from tui_app.build import build
 from tui_app.locations import Locations
 from tui_app.watcher_launch import hold_lock
 locations, born = Locations("local", Path(sys.argv[1])), psutil.Process().create_time()
@@ -92,3 +95,18 @@ def test_a_watcher_that_cannot_begin_says_why(locations: Locations) -> None:
     locations.journal.write_bytes(b"no database" * 100)
     with pytest.raises(WatcherStartError, match=r"(?s)did not start.*move it away"):
         ensure_watcher(locations, "local")
+
+
+def test_a_watcher_of_another_build_gives_way_to_one_of_ours(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(locations.state))
+    old = holder(locations)
+    lock = json.loads(locations.watcher_lock.read_text())
+    locations.watcher_lock.write_text(json.dumps(lock | {"build": "older"}))
+    try:
+        ensure_watcher(locations, "local")
+        assert old.wait(10) is not None
+        assert json.loads(locations.watcher_lock.read_text())["build"] == build()
+    finally:
+        stop_watcher(locations)
