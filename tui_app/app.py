@@ -144,7 +144,7 @@ class Middlewatch(App[int]):
         if self._waiting is not None:
             self._waiting.stop()
             self._waiting = None
-        if self._terminal_is_behind():
+        if not self.is_running or self._terminal_is_behind():
             return
         self._ticked_at = time.monotonic()
         self.desk.put(self.feed.take())

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from remote.vocabulary.events import Event, number
 from tui_app.sentences import sentence
 from tui_app.state.view import RunView
 from tui_app.widgets.event_list import EventLine
+from tui_app.widgets.metrics import METRICS
 
 _QUIET_TYPES = frozenset({"step.completed", "checkpoint.deleted", "drill.executed", "retry.scheduled"})
 """Too frequent for the log, or said by the event before."""
+_CHARTED = tuple(metric.key for metric in METRICS)
 _QUIET_PHASES = frozenset({"STEPPING", "CHECKPOINTING", "COMMITTING", "DRAINING"})
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(msgspec.Struct, frozen=True):
     """One finished step of one attempt."""
 
     step: int
@@ -31,7 +33,7 @@ def point_of(event: Event) -> Point | None:
     step, metrics = event.data.get("step"), event.data.get("metrics")
     if not isinstance(step, int) or step < 1 or not isinstance(metrics, Mapping):
         return None
-    values = {str(name): number(value) for name, value in metrics.items()}
+    values = {name: number(metrics[name]) for name in _CHARTED if name in metrics}
     return Point(step, event.attempt, {name: value for name, value in values.items() if value is not None})
 
 

@@ -17,7 +17,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -45,8 +44,7 @@ BATCH_ROWS = 500
 MAX_WAITING_ROWS = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(msgspec.Struct, frozen=True):
     """New rows of the watched run, oldest first; ``fresh`` where they begin a run anew."""
 
     run: str
@@ -55,15 +53,14 @@ class History:
     lines: list[EventLine]
 
 
-@dataclass(slots=True)
-class News:
+class News(msgspec.Struct):
     """What happened since the last take; ``runs`` None where that did not change."""
 
     runs: list[RunSummary] | None = None
     status: WatcherStatus | None = None
     trouble: str | None = None
-    histories: list[History] = field(default_factory=list)
-    reports: list[Report] = field(default_factory=list)
+    histories: list[History] = msgspec.field(default_factory=list)
+    reports: list[Report] = msgspec.field(default_factory=list)
 
 
 class Feed:
@@ -201,21 +198,19 @@ class Feed:
         self.on_news()
 
 
-@dataclass(slots=True)
-class _Position:
+class _Position(msgspec.Struct):
     run: str | None = None
     row: int = 0
     begun: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """What the operator decided: ``attempt`` is the one that it is aimed at, None for none."""
 
     verb: Verb
     run: str
     attempt: int | None = None
-    args: Mapping[str, Any] = field(default_factory=dict)
+    args: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def words(self) -> str:

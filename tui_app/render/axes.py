@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from tui_app.render.formats import compact
 
@@ -25,8 +26,7 @@ TINY = 1e-200
 """Below this, arithmetic on a range would run out of digits; it counts as flat."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(msgspec.Struct, frozen=True):
     """What the value axis shows, ``low`` < ``high``."""
 
     low: float

@@ -14,7 +14,8 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 Column = tuple[float, float] | None
 _EMPTY_LOW, _EMPTY_HIGH = math.inf, -math.inf
@@ -48,13 +49,20 @@ class Series:
         if missing > 0:
             self.low.extend([_EMPTY_LOW] * missing)
             self.high.extend([_EMPTY_HIGH] * missing)
-        self.last, self.last_step = value, max(self.last_step, step)
+        self.last = value
+        if step > self.last_step:
+            self.last_step = step
         if not math.isfinite(value):
             self.broken.add(index)
             return
-        self.low[index] = min(self.low[index], value)
-        self.high[index] = max(self.high[index], value)
-        self.smallest, self.largest = min(self.smallest, value), max(self.largest, value)
+        if value < self.low[index]:
+            self.low[index] = value
+            if value < self.smallest:
+                self.smallest = value
+        if value > self.high[index]:
+            self.high[index] = value
+            if value > self.largest:
+                self.largest = value
 
     def _double(self) -> None:
         if len(self.low) % 2:
@@ -125,8 +133,7 @@ def _bridge(columns: list[Column], left: int, right: int) -> None:
         columns[x] = (value, value)
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """Where an attempt took over: its first step, and the last step that it had to do again
     (``redone_to`` < ``step`` when there was none)."""
 

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, Vertical
+from textual.containers import Horizontal
 
 from tui_app.desk import Desk
 from tui_app.screens.desk_screen import DeskScreen
-from tui_app.widgets.chart import Chart, Sparks
+from tui_app.widgets.chart import Charts
 from tui_app.widgets.event_list import EventList
 from tui_app.widgets.key_bar import KeyBar
 from tui_app.widgets.metrics import METRICS
@@ -49,15 +49,7 @@ class RunScreen(DeskScreen):
         yield RunHeader(id="header")
         yield NewsLine(id="news")
         with Horizontal(id="middle"):
-            with Vertical(id="charts"):
-                yield Chart(0, id="main")
-                yield Sparks(id="sparks")
-                for first in (0, 2):
-                    with Container(classes="pair"):
-                        left = Chart(0, id=f"chart-{first}")
-                        left.add_class("left")
-                        yield left
-                        yield Chart(0, id=f"chart-{first + 1}")
+            yield Charts(id="charts")
             yield Rail(id="rail")
         yield EventList(id="events")
         yield StatusLine(id="status")
@@ -95,13 +87,7 @@ class RunScreen(DeskScreen):
         if picture == self._charted:
             return
         self._charted = picture
-        others = tuple(index for index in range(len(METRICS)) if index != self.chosen)
-        self.query_one("#main", Chart).show(desk.track, sight.view.of, self.chosen)
-        if self.has_class("-roomy"):
-            for place, index in enumerate(others):
-                self.query_one(f"#chart-{place}", Chart).show(desk.track, sight.view.of, index)
-        else:
-            self.query_one(Sparks).show(desk.track, others)
+        self.query_one(Charts).show(desk.track, sight.view.of, self.chosen)
 
     def on_resize(self) -> None:
         """Another size may show other charts."""

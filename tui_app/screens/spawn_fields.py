@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -19,8 +18,7 @@ WHOLE = re.compile(r"[+-]?[0-9]{1,18}\Z")
 DEFAULTS = RunConfig()
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One line of the form. ``flag`` is the command line's; an optional field may stay empty."""
 
     id: str

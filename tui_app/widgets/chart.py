@@ -1,4 +1,5 @@
-"""A chart of one metric, and the rows of sparklines that stand for charts where room is short."""
+"""The curves of a run: one metric large, the others as smaller charts or, where room is short, as rows
+of sparklines. One widget draws them all, because a terminal row is what has to be sent again anyway."""
 
 from __future__ import annotations
 
@@ -7,61 +8,63 @@ from tui_app.render.buckets import Series, Track
 from tui_app.render.formats import compact, metric
 from tui_app.render.glyphs import sparkline
 from tui_app.render.plot import plot
-from tui_app.render.spans import Line, cut, fit, rule, width
+from tui_app.render.spans import Line, beside, cut, fit, rule, width
 from tui_app.widgets.lines import LineWidget
 from tui_app.widgets.metrics import METRICS, Metric
 
 RULE_CELLS = 10
 """What a heading's rule, gaps and a few dashes need beside its words."""
+ROOMY_CELLS, ROOMY_ROWS = 58, 18
+"""From this size on every metric has a chart."""
+LARGE_SHARE = 0.4
+"""The large chart's part of the rows where all have one."""
+LABEL_CELLS, VALUE_CELLS = 22, 8
 
 
-def figure(what: Metric, value: float | None) -> str:
-    """A metric's newest value as its chart's title shows it."""
-    return compact(value) if what.name == "throughput" else metric(value)
+class Charts(LineWidget):
+    """Every metric over all steps, with where attempts began."""
 
-
-class Chart(LineWidget):
-    """One metric over all steps, with its attempts' beginnings."""
-
-    def __init__(self, metric_index: int, *, id: str | None = None) -> None:
-        super().__init__(id=id, classes="chart")
-        self.metric_index = metric_index
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._track = Track()
         self._total: int | None = None
+        self._chosen = 0
         self._bounds: dict[int, Bounds] = {}
 
-    @property
-    def metric(self) -> Metric:
-        """What it shows."""
-        return METRICS[self.metric_index]
-
-    def show(self, track: Track, total: int | None, metric_index: int) -> None:
-        """Show this metric of this track; ``total`` is the goal in steps, None while unknown."""
+    def show(self, track: Track, total: int | None, chosen: int) -> None:
+        """Show this track, metric ``chosen`` large; ``total`` is the goal in steps, None while unknown."""
         if track is not self._track:
             self._bounds.clear()
-        self._track, self._total, self.metric_index = track, total, metric_index
+        self._track, self._total, self._chosen = track, total, chosen
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:
-        """Title with the newest value, curve, step axis."""
-        series = self._track.series.get(self.metric.key)
-        return [self._title(series, width), *self._body(series, width, height - 1)]
+        """The large chart, then the others."""
+        others = [index for index in range(len(METRICS)) if index != self._chosen]
+        if width < ROOMY_CELLS or height < ROOMY_ROWS:
+            large = self._chart(self._chosen, width, height - len(others))
+            return large + [self._spark_row(index, width) for index in others]
+        each = int(height * (1 - LARGE_SHARE)) // 2
+        lines = self._chart(self._chosen, width, height - 2 * each)
+        half = (width - 1) // 2
+        for left, right in (others[:2], others[2:]):
+            pair = self._chart(left, half, each), self._chart(right, width - half - 1, each)
+            lines += beside(*pair, half, gap=1)
+        return lines
 
-    def _title(self, series: Series | None, cells: int) -> Line:
-        name: Line = [(f"{self.metric_index + 1} ", "key"), (self.metric.name, "strong")]
-        value: Line = [(figure(self.metric, series.last), "strong")] if series is not None else []
-        room = cells - width(name) - width(value) - RULE_CELLS
-        caption = next((c for c in self.metric.captions if len(c) <= room), "")
-        if caption:
-            name.append((f"  {caption}", "quiet"))
-        return rule(name, value, cells)
+    def _chart(self, index: int, cells: int, rows: int) -> list[Line]:
+        """Title with the newest value, curve, step axis: ``rows`` lines."""
+        what = METRICS[index]
+        series = self._track.series.get(what.key)
+        body = self._curve(index, series, cells, rows - 1)
+        return [_title(index, what, series, cells), *body, *([[]] * (rows - 1 - len(body)))]
 
-    def _body(self, series: Series | None, cells: int, rows: int) -> list[Line]:
+    def _curve(self, index: int, series: Series | None, cells: int, rows: int) -> list[Line]:
         extremes = series.extremes if series is not None else None
         if series is None or extremes is None or rows < 3:
             return [[], [("  no step yet" if series is None else "  no number yet", "quiet")]]
-        bounds = sticky(self._bounds.get(self.metric_index), *extremes, include=self.metric.include)
-        self._bounds[self.metric_index] = bounds
+        bounds = sticky(self._bounds.get(index), *extremes, include=METRICS[index].include)
+        self._bounds[index] = bounds
         return plot(
             series,
             self._track.marks,
@@ -72,33 +75,26 @@ class Chart(LineWidget):
             ascii_art=self.ascii_art,
         )
 
-
-class Sparks(LineWidget):
-    """A row for each metric that has no chart: key, name, newest value, sparkline."""
-
-    LABEL, VALUE = 22, 8
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._track = Track()
-        self._indices: tuple[int, ...] = ()
-
-    def show(self, track: Track, indices: tuple[int, ...]) -> None:
-        """Show these metrics of this track, a row each."""
-        self._track, self._indices = track, indices
-        self.redraw()
-
-    def lines(self, width: int, height: int) -> list[Line]:
-        """One row a metric."""
-        return [self._row(index, width) for index in self._indices]
-
-    def _row(self, index: int, cells: int) -> Line:
+    def _spark_row(self, index: int, cells: int) -> Line:
+        """Key, name, newest value, sparkline."""
         what = METRICS[index]
         series = self._track.series.get(what.key)
-        label = fit([(f"{index + 1} ", "key"), (cut(what.short, self.LABEL - 3), "text")], self.LABEL)
+        label = fit([(f"{index + 1} ", "key"), (cut(what.short, LABEL_CELLS - 3), "text")], LABEL_CELLS)
         if series is None:
-            return [*label, ("–".rjust(self.VALUE - 1), "quiet")]
-        value = figure(what, series.last).rjust(self.VALUE - 1) + " "
+            return [*label, ("–".rjust(VALUE_CELLS - 1), "quiet")]
+        value = _figure(what, series.last).rjust(VALUE_CELLS - 1) + " "
         low, high = series.extremes or (0.0, 0.0)
-        tail = series.tail(cells - self.LABEL - self.VALUE)
+        tail = series.tail(cells - LABEL_CELLS - VALUE_CELLS)
         return [*label, (value, "strong"), (sparkline(tail, low, high, ascii_art=self.ascii_art), "spark")]
+
+
+def _title(index: int, what: Metric, series: Series | None, cells: int) -> Line:
+    name: Line = [(f"{index + 1} ", "key"), (what.name, "strong")]
+    value: Line = [(_figure(what, series.last), "strong")] if series is not None else []
+    room = cells - width(name) - width(value) - RULE_CELLS
+    caption = next((text for text in what.captions if len(text) <= room), "")
+    return rule([*name, (f"  {caption}" if caption else "", "quiet")], value, cells)
+
+
+def _figure(what: Metric, value: float | None) -> str:
+    return compact(value) if what.name == "throughput" else metric(value)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+import msgspec
 from textual import events
 
 from tui_app.render.formats import plural
@@ -18,8 +18,7 @@ KEPT = 5000
 MARK_ROLES = {"ok": "good", "!!": "warn-strong"}
 
 
-@dataclass(frozen=True, slots=True)
-class EventLine:
+class EventLine(msgspec.Struct, frozen=True):
     """One sentence: ``t`` unix seconds, ``mark`` is "!!", "ok", "--" or empty; the text is clean already."""
 
     t: float

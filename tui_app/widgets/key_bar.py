@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from tui_app.render.spans import Line
 from tui_app.render.spans import width as width_of
 from tui_app.widgets.lines import LineWidget
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """A key and its verb; ``possible`` is whether it would be accepted at this moment."""
 
     key: str

@@ -53,12 +53,15 @@ class LineWidget(Widget):
             self._drawn, self._strips = drawn, [self._strip(line, width) for line in drawn]
             self.refresh()
             return
-        changed = [row for row, line in enumerate(drawn) if line != self._drawn[row]]
-        for row in changed:
-            self._strips[row] = self._strip(drawn[row], width)
+        changed = []
+        for row, line in enumerate(drawn):
+            if line != self._drawn[row]:
+                old, self._strips[row] = self._strips[row], self._strip(line, width)
+                start, end = difference(old, self._strips[row])
+                changed.append(Region(start, row, end - start, 1))
         self._drawn = drawn
         if changed:
-            self.refresh(*(Region(0, row, width, 1) for row in changed))
+            self.refresh(*changed)
 
     def render_line(self, y: int) -> Strip:
         """One row of the picture."""
@@ -100,6 +103,20 @@ class LineWidget(Widget):
         if role not in self._colours:
             self._colours[role] = self.rich_style + style(role, self.app.theme_variables)
         return self._colours[role]
+
+
+def difference(old: Strip, new: Strip) -> tuple[int, int]:
+    """From which cell to before which one two strips of the same length may differ, by whole segments."""
+    start, end = 0, new.cell_length
+    for before, after in zip(old, new, strict=False):
+        if before != after:
+            break
+        start += after.cell_length
+    for before, after in zip(reversed(old), reversed(new), strict=False):
+        if before != after or end <= start:
+            break
+        end -= after.cell_length
+    return start, max(start, end)
 
 
 class FlowWidget(LineWidget):

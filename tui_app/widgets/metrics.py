@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(msgspec.Struct, frozen=True):
     """``key`` is the name in a step's metrics; ``captions`` say what a reader must know, the longest
     first; ``short`` fits a sparkline's label; ``include`` values are always on the axis."""
 

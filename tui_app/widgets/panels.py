@@ -5,7 +5,7 @@ stack(panels(sight, 38), 20)    # the most important lines of each that fit into
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from remote.vocabulary.run_config import DEPLOYED_RETRIES
 from remote.vocabulary.run_states import AttemptPhase, EndCause
@@ -20,8 +20,7 @@ from tui_app.widgets.words import START_WORDS, delay_text
 GOOD_ENDS = (EndCause.COMPLETED, EndCause.PREEMPTED_DRAINED, EndCause.STOPPED)
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(msgspec.Struct, frozen=True):
     """A heading, the lines that it cannot do without, and those that room decides about."""
 
     heading: Line

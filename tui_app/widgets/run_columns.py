@@ -7,8 +7,8 @@ widths = fitted(columns, rows, 119, 2) # the run's name and the sparkline take w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from rich.cells import cell_len
 
 from remote.vocabulary.run_states import Freshness
@@ -23,8 +23,7 @@ SPARK = "spark"
 """Stands for the reward sparkline, which is drawn when its width is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """``cell`` gives text and role; ``least`` cells even where less would do; numbers stand right."""
 
     label: str

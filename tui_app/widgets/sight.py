@@ -8,7 +8,7 @@ Everything about ages is a function of ``now``; nothing here reads a clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from remote.vocabulary.run_states import Freshness, freshness
 from tui_app.state.view import RunView
@@ -17,8 +17,7 @@ WATCHER_GONE_AFTER_SECONDS = 10.0
 """The watcher beats every two seconds; after five missed beats we are blind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """Our own way to the news: the watcher and its link to the target. Times are unix seconds.
 
     ``beat_at`` is None where no watcher has ever reported; ``trouble`` is a sentence or empty.
@@ -41,8 +40,7 @@ class Link:
         return self.reachable and self.watching(now)
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(msgspec.Struct, frozen=True):
     """One run as it can be seen at ``now``."""
 
     view: RunView

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tui_app.render.formats import age
 from tui_app.render.spans import Line, wrap
@@ -14,8 +14,7 @@ KEEP_SECONDS = 20.0
 FAILURE_KEEP_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """What became of an intent: ``state`` is a word (sent, done, refused, …), ``at`` unix seconds."""
 
     state: str
@@ -73,4 +72,5 @@ def watching(link: Link, now: float) -> Line:
         since = "" if link.reachable_since is None else f" for {age(now - link.reachable_since)}"
         return [(f"{link.target.upper()} UNREACHABLE{since}", "bad-strong"), (" · runs go on unseen", "text")]
     up = "" if link.started_at is None else f"up {age(now - link.started_at)} · "
+    beat = "under 5 s" if now - link.beat_at < 5 else beat
     return [(f"watcher {up}beat {beat} ago · {link.target} reachable", "quiet")]
