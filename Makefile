@@ -15,6 +15,7 @@ smoke: setup-base  ## the local cloud alone: retry, preemption, commit, re-attac
 	@$(BIN)/python -m remote.local_cloud.smoke
 
 test: setup-dev check  ## set up, check, and run every test
+	@$(BIN)/python -m remote.local_cloud.smoke
 	@$(BIN)/python -m pytest
 
 check: setup-dev  ## ruff and mypy strict
