@@ -143,11 +143,10 @@ class VolumeCheckpoints:
 
     def prune(self, keep_last: int, keep_every: int) -> Sequence[Recognised]:
         """See `Checkpoints.prune`."""
-        old = commit_log.lineage(self._log.records())[:-keep_last]
         there = set(self._store.names())
         gone = []
-        for record in old:
-            if record.name in there and not (keep_every and record.step % keep_every == 0):
+        for record in superfluous(self._log.records(), keep_last, keep_every):
+            if record.name in there:
                 self._store.delete(record.name)
                 gone.append(Recognised(step=record.step, name=record.name, position=record.position))
         return gone
@@ -161,6 +160,20 @@ class VolumeCheckpoints:
             self._damaged[record.name] = Damaged(name=error.name, why=error.why)
             return False
         return True
+
+
+def superfluous(records: Sequence[LogRecord], keep_last: int, keep_every: int) -> list[LogRecord]:
+    """The recognised checkpoints that the rule lets go, oldest first; never the newest.
+
+    Kept are the last ``keep_last`` of the line that the present state is made of, and of that line every
+    step that ``keep_every`` divides. Work that was turned back from is kept only while it is among the last
+    ``keep_last`` commits of all: so an operator who went back too far can still return.
+    """
+    line, all_of_them = commit_log.lineage(records), commit_log.recognised(records)
+    kept = {record.position for record in (*line[-keep_last:], *all_of_them[-keep_last:])}
+    if keep_every:
+        kept |= {record.position for record in line if record.step % keep_every == 0}
+    return [record for record in all_of_them if record.position not in kept]
 
 
 class ContainerPlatform:

@@ -90,6 +90,7 @@ class SupervisedAttempt:
         self._config, self._refused = _checked(config)
         self._table = ModalTable.open(keys.run_table(run))
         self._recorder: AttemptRecorder | None = None
+        self._place = Place(0, 0)
 
     def run(self) -> dict[str, Any]:
         """The outcome as plain values; raises what the platform must see."""
@@ -103,7 +104,7 @@ class SupervisedAttempt:
             self._table, self._name, claim.number, boot_id=self._boot.boot_id, echo=sys.stdout
         )
         recorder = self._recorder = AttemptRecorder(self._table, claim.number, events)
-        endings = Endings(self._config, recorder, claim.retries_used, lambda: Place(0, 0))
+        endings = Endings(self._config, recorder, claim.retries_used, lambda: self._place)
         commands = CommandReader(self._table, claim.number)
         commands.start()
         try:
@@ -160,6 +161,7 @@ class SupervisedAttempt:
         except UnknownStepError as error:
             self._say_claimed(recorder, claim, 0)
             return _given_up(endings, NonRetryableError(str(error)))
+        self._place = Place(resumed_from, resumed_from)
         self._say_claimed(recorder, claim, resumed_from)
         if self._refused is not None:
             return _given_up(endings, self._refused)

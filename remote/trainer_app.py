@@ -47,6 +47,7 @@ image = (
         "msgspec>=0.19",
         "psutil>=6",
         "nvidia-ml-py",
+        "reasoning-gym==0.1.25",
     )
     .add_local_python_source("remote")
 )
@@ -69,7 +70,7 @@ image = (
     single_use_containers=True,
 )
 class Trainer:
-    """Runs one attempt of one run."""
+    """Runs one attempt of one run, or scores a slice of examples with what a run has committed."""
 
     @modal.enter(snap=True)
     def load_code(self) -> None:
@@ -115,6 +116,30 @@ class Trainer:
         )
         self.attempt = SupervisedAttempt(run, config, intent, self.boot, surroundings)
         return self.attempt.run()
+
+    @modal.method()
+    def evaluate(self, run: str, indices: list[int], step: int | None = None) -> dict[str, Any]:
+        """Score these examples with a committed checkpoint of ``run``, greedily; the newest, or that of
+        ``step``. Held-out examples begin at `remote.training.task.HELD_OUT_FROM`. Made to be fanned out:
+
+            slices = [list(held_out(256, first)) for first in range(0, 4096, 256)]
+            trainer.evaluate.map([run] * len(slices), slices, kwargs={"step": 250})
+
+        Name the step when the run goes on meanwhile, or slices may see different checkpoints. Returns
+        ``run, step, name, position`` and ``scores`` [[index, reward, exact]], or ``refused`` and why. It
+        touches nothing of the run, whether live or ended. Class-wide options hold for it too: each slice
+        has a container of its own (from the same spares and snapshot as `train`), so let a slice be some
+        seconds of work; and it gets the class's GPUs unless ``with_options(gpu=...)`` asks for fewer.
+        """
+        from remote import checkpoint_evaluation
+
+        return checkpoint_evaluation.evaluate(
+            run,
+            indices,
+            step,
+            checkpoints=volume_path(CHECKPOINTS_PATH),
+            reload=checkpoints_volume.reload,
+        )
 
     @modal.exit()
     def last_words(self) -> None:

@@ -33,6 +33,9 @@ class Drills:
     """The rehearsed faults of one run, seen from one attempt.
 
     ``grace`` is what the next interrupt will leave, in seconds, if it was ordered here.
+
+    Args:
+        settle: waits for the commit that is under way, so that the next one is the one that fails.
     """
 
     def __init__(
@@ -42,7 +45,9 @@ class Drills:
         recorder: Recorder,
         pace: Pace,
         pause: Callable[[float], None],
+        settle: Callable[[], None],
     ) -> None:
+        self._settle = settle
         self._drills = sorted(drills, key=lambda drill: _ORDER.index(drill.kind))
         self._platform, self._recorder, self._pace, self._pause = platform, recorder, pace, pause
         self._announced: set[Drill] = set()
@@ -66,6 +71,7 @@ class Drills:
                 if drill.kind is DrillKind.PREEMPT:
                     self._preempt(drill, interrupts)
                 elif drill.kind is DrillKind.COMMIT_FAILURE:
+                    self._settle()
                     self._done_or_skipped(drill, self._platform.fail_next_commit())
                 else:
                     self._done_or_skipped(drill, True)

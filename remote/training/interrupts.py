@@ -35,6 +35,11 @@ class Interrupt:
         """Seconds of grace left at ``now`` (mono)."""
         return self.mono + self.grace - now
 
+    @property
+    def last_words_at(self) -> float:
+        """When (mono) everything else has to be over."""
+        return self.mono + self.grace - min(LAST_WORDS_SECONDS, self.grace / 4)
+
 
 class Interrupts:
     """A context in which SIGINT waits for a safe point. Outside the main thread it does nothing.
@@ -96,7 +101,7 @@ class Interrupts:
         if not self._may_wait(self.pending):
             raise KeyboardInterrupt
         # Not threading.Timer: its locks may be held by the very code that this handler interrupts.
-        _thread.start_new_thread(self._expire, (grace - min(LAST_WORDS_SECONDS, grace / 4),))
+        _thread.start_new_thread(self._expire, (self.pending.last_words_at - now,))
 
     def _expire(self, seconds: float) -> None:
         time.sleep(seconds)

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +29,19 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from remote.training.errors import NonRetryableError, UnusableCheckpointError
+from remote.training import numerics
+from remote.training.actor import STATE, WEIGHTS, Actor, Batch
+from remote.training.errors import UnusableCheckpointError
 from remote.training.loss import LossInputs, group_advantages, policy_loss
-from remote.training.model import build_policy
 from remote.training.optimiser_files import moments, restore_moments
 from remote.training.ports import FileWriter
-from remote.training.rollout import Rollout, sample, token_logprobs
+from remote.training.rollout import Rollout
+from remote.training.state_copies import CopyPool
 from remote.training.step_record import StepRecord, no_window
-from remote.training.task import Example, Score, build_task
+from remote.training.task import Score
 from remote.vocabulary.run_config import RunConfig
 
-THREADS_VARIABLE = "MIDDLEWATCH_TORCH_THREADS"
-SAMPLES_SHOWN = 4
-SAMPLE_TEXT_LIMIT = 200
+MOMENTS, GENERATORS = "optimizer.safetensors", "rng.safetensors"
 FINAL_LEARNING_RATE = 0.05
 
 
@@ -53,6 +53,17 @@ def learning_rate(step: int, config: RunConfig) -> float:
     return config.learning_rate * warm * (1.0 - (1.0 - FINAL_LEARNING_RATE) * done)
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What the last finished step left behind, apart from weights and moments: its number, the index
+    of the next example, the generators' states, and its record if it was done in this process."""
+
+    step: int
+    cursor: int
+    generators: Mapping[str, Tensor]
+    record: StepRecord | None
+
+
 class Learner:
     """A policy, its optimiser, its generators and its place in the data.
 
@@ -61,22 +72,17 @@ class Learner:
     """
 
     def __init__(self, config: RunConfig, *, mono: Callable[[], float] = time.perf_counter) -> None:
-        self._threads = int(os.environ.get(THREADS_VARIABLE, "1"))
-        torch.set_num_threads(self._threads)
-        torch.use_deterministic_algorithms(True)
-        torch.manual_seed(config.seed)
         self._config, self._mono = config, mono
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._task = build_task(config)
-        policy = build_policy(config, self._task.symbols, self._device)
-        self._model, self._codec = policy.model, policy.codec
-        self._names: dict[str, Tensor] = dict(self._model.named_parameters())
+        self._device = numerics.prepare(config.seed)
+        self._actor = Actor(config, self._device)
+        self._names: dict[str, Tensor] = dict(self._actor.model.named_parameters())
         self._optimiser = torch.optim.AdamW(
             self._names.values(), lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.0
         )
-        self._sampler = torch.Generator(self._device).manual_seed(config.seed)
-        self._done, self._cursor, self._consistent = 0, 0, True
-        self._boundary = self._generators()
+        self._generators = numerics.Generators(config.seed, self._device)
+        self._copies = {name: CopyPool() for name in (WEIGHTS, MOMENTS)}
+        self._finished = Finished(0, 0, self._generators.states(), None)
+        self._consistent = True
 
     @property
     def parameters(self) -> int:
@@ -86,7 +92,12 @@ class Learner:
     @property
     def steps_done(self) -> int:
         """Finished steps."""
-        return self._done
+        return self._finished.step
+
+    @property
+    def record(self) -> StepRecord | None:
+        """The last step that was finished here; None before one is."""
+        return self._finished.record
 
     @property
     def consistent(self) -> bool:
@@ -95,122 +106,97 @@ class Learner:
 
     def step(self, n: int, checkpoint_window: Callable[[], None] = no_window) -> StepRecord:
         """Do step ``n``; ``checkpoint_window`` is called once, before the first parameter changes."""
-        if n != self._done + 1 or not self._consistent:
-            raise ValueError(f"step {n} was asked for after step {self._done}")
+        if n != self.steps_done + 1 or not self._consistent:
+            raise ValueError(f"step {n} was asked for after step {self.steps_done}")
         began = self._mono()
         try:
-            examples, rollout = self._sample()
+            batch = self._actor.rollout(self._finished.cursor, self._generators.sampler)
             sampled = self._mono()
-            scores, advantages = self._score(examples, rollout)
+            scores, advantages = self._score(batch)
             scored = self._mono()
             checkpoint_window()
         except BaseException:
-            self._restore_generators(self._boundary)
+            self._generators.restore(self._finished.generators)
             raise
         updating = self._mono()
-        metrics = self._update(n, rollout, advantages.flatten())
-        finished = self._mono()
-        seconds = (sampled - began) + (scored - sampled) + (finished - updating)
-        metrics |= {
-            "reward/mean": _mean([score.reward for score in scores]),
-            "reward/std": float(torch.tensor([score.reward for score in scores]).std()),
-            "exact_match": _mean([float(score.exact) for score in scores]),
-            "tokens_per_second": float(rollout.mask.sum()) / seconds,
-            "samples_per_second": len(scores) / seconds,
-            "step_seconds": seconds,
+        metrics = self._update(n, batch.rollout, advantages.flatten()) | _rewards(scores)
+        parts = {
             "rollout_seconds": sampled - began,
             "score_seconds": scored - sampled,
-            "update_seconds": finished - updating,
+            "update_seconds": self._mono() - updating,
         }
-        return StepRecord(n, metrics, self._shown(examples, rollout, scores, advantages))
+        seconds = sum(parts.values())
+        metrics |= parts | {
+            "step_seconds": seconds,
+            "tokens_per_second": float(batch.rollout.mask.sum()) / seconds,
+            "samples_per_second": len(scores) / seconds,
+        }
+        record = StepRecord(n, metrics, self._actor.samples(batch, scores, advantages))
+        cursor = self._finished.cursor + self._config.prompts_per_step
+        # One assignment: an interrupt finds the step either finished, with its record, or not.
+        self._finished = Finished(n, cursor, self._generators.states(), record)
+        self._consistent = True
+        return record
+
+    def evaluate(self, indices: Sequence[int]) -> list[Score]:
+        """Scores of the likeliest completion of each of these examples. Changes nothing, and may be
+        broken off anywhere."""
+        return self._actor.evaluate(indices)
 
     def files(self) -> Mapping[str, FileWriter]:
         """Writers of a copy, taken now, of the state after the last finished step. They may be
         called later and in another thread. ValueError while a step changes parameters."""
         if not self._consistent:
-            raise ValueError(f"step {self._done + 1} is half done; only a finished step can be saved")
-        state = self._state() | dict(self.about())
-        return {
-            "model.safetensors": functools.partial(_write_tensors, _copies(self._weights())),
-            "optimizer.safetensors": functools.partial(
-                _write_tensors, _copies(moments(self._optimiser, self._names))
-            ),
-            "rng.safetensors": functools.partial(_write_tensors, dict(self._boundary)),
-            "state.json": functools.partial(_write_json, state),
+            raise ValueError(f"step {self.steps_done + 1} is half done; only a finished step can be saved")
+        tensors = {
+            WEIGHTS: self._copies[WEIGHTS].copy(self._actor.weights()),
+            MOMENTS: self._copies[MOMENTS].copy(moments(self._optimiser, self._names)),
+            GENERATORS: dict(self._finished.generators),
         }
+        place = {"step": self._finished.step, "cursor": self._finished.cursor}
+        state = self._actor.made_for() | place | numerics.about(self._device)
+        writers: dict[str, FileWriter] = {
+            name: functools.partial(_write_tensors, held) for name, held in tensors.items()
+        }
+        return writers | {STATE: functools.partial(_write_json, state)}
 
-    def load(self, path: Path) -> None:
-        """Take over the state in this directory. UnusableCheckpointError if it does not fit."""
-        state = json.loads((path / "state.json").read_text())
-        made_by = {key: state.get(key) for key in ("model", "task", "task_length")}
-        if made_by != {key: getattr(self._config, key) for key in made_by}:
-            raise UnusableCheckpointError(f"checkpoint {path.name} was made by {made_by}")
+    def load(self, path: Path) -> list[str]:
+        """Take over the state in this directory; why what follows may not be the same bit for bit,
+        empty if it will be. UnusableCheckpointError if it does not fit."""
+        state = self._actor.load(path)
         try:
-            weights = load_file(path / "model.safetensors")
-            if weights.keys() != self._weights().keys():
-                raise KeyError(", ".join(sorted(weights.keys() ^ self._weights().keys())))
-            self._model.load_state_dict(weights, strict=False)
-            restore_moments(self._optimiser, self._names, load_file(path / "optimizer.safetensors"))
-        except (RuntimeError, KeyError) as error:
+            restore_moments(self._optimiser, self._names, load_file(path / MOMENTS))
+        except KeyError as error:
             raise UnusableCheckpointError(f"checkpoint {path.name} does not fit: {error}") from error
-        self._boundary = load_file(path / "rng.safetensors")
-        self._restore_generators(self._boundary)
-        self._done, self._cursor, self._consistent = state["step"], state["cursor"], True
+        generators = load_file(path / GENERATORS)
+        self._generators.restore(generators)
+        self._finished = Finished(state["step"], state["cursor"], generators, None)
+        self._consistent = True
+        return numerics.differences(state, numerics.about(self._device))
 
     def about(self) -> Mapping[str, Any]:
         """Versions and settings that must be equal for a resume to repeat bit for bit."""
-        return {
-            "torch": str(torch.__version__),
-            "threads": self._threads,
-            "device": self._device.type,
-            "capability": torch.backends.cpu.get_cpu_capability(),
-        }
+        return numerics.about(self._device)
 
-    def _sample(self) -> tuple[list[Example], Rollout]:
-        config = self._config
-        indices = range(self._cursor, self._cursor + config.prompts_per_step)
-        examples = [self._task.example(index) for index in indices]
-        prompts = [self._codec.encode(example.prompt) for example in examples]
-        if len({len(prompt) for prompt in prompts}) > 1:
-            raise NonRetryableError("prompts of one step have different numbers of tokens")
-        rollout = sample(
-            self._model,
-            torch.tensor(prompts, device=self._device),
-            group=config.group_size,
-            budget=self._codec.budget(self._task.answer_length),
-            temperature=config.temperature,
-            end=self._codec.end,
-            pad=self._codec.pad,
-            generator=self._sampler,
-        )
-        return examples, rollout
-
-    def _score(self, examples: Sequence[Example], rollout: Rollout) -> tuple[list[Score], Tensor]:
+    def _score(self, batch: Batch) -> tuple[list[Score], Tensor]:
         """Scores in the order of the rollout, and advantages (prompts, group)."""
-        group = self._config.group_size
-        scores = [
-            self._task.score(examples[i // group], text, ended=ended)
-            for i, (text, ended) in enumerate(self._texts(rollout))
-        ]
+        scores = self._actor.scores(batch)
         rewards = torch.tensor([score.reward for score in scores], device=self._device)
-        return scores, group_advantages(rewards.view(-1, group))
+        return scores, group_advantages(rewards.view(-1, batch.group), std=self._config.advantage_std)
 
     def _update(self, n: int, rollout: Rollout, advantages: Tensor) -> dict[str, float]:
-        """One optimiser step a minibatch; the state is not consistent until all are done."""
+        """One optimiser step a minibatch; the state is not consistent until the step is finished."""
         rate = learning_rate(n, self._config)
         for settings in self._optimiser.param_groups:
             settings["lr"] = rate
         self._consistent = False
         rows = torch.arange(len(advantages), device=self._device).chunk(self._config.minibatches)
         seen = [self._minibatch(rollout, advantages, chosen) for chosen in rows]
-        self._boundary = self._generators()
-        self._done, self._cursor = n, self._cursor + self._config.prompts_per_step
-        self._consistent = True
         return {name: _mean([metrics[name] for metrics in seen]) for name in seen[0]} | {"lr": rate}
 
     def _minibatch(self, rollout: Rollout, advantages: Tensor, rows: Tensor) -> dict[str, float]:
         part = rollout.rows(rows)
-        logprobs, entropy = token_logprobs(self._model, part, self._config.temperature)
+        logprobs, entropy = self._actor.logprobs(part)
         outputs = policy_loss(
             LossInputs(logprobs, part.logprobs, entropy, advantages[rows], part.mask), self._config
         )
@@ -221,62 +207,18 @@ class Learner:
         values = {"loss": outputs.loss.detach(), "grad_norm": norm, **outputs.metrics}
         return {name: float(value) for name, value in values.items()}
 
-    def _texts(self, rollout: Rollout) -> list[tuple[str, bool]]:
-        """Each completion without its end, and whether it has one."""
-        lengths = rollout.mask.sum(dim=1).int().tolist()
-        rows = [row[:n] for row, n in zip(rollout.completions.tolist(), lengths, strict=True)]
-        ended = [bool(row) and row[-1] == self._codec.end for row in rows]
-        return [(self._codec.decode(row[: len(row) - e]), e) for row, e in zip(rows, ended, strict=True)]
 
-    def _shown(
-        self, examples: Sequence[Example], rollout: Rollout, scores: Sequence[Score], advantages: Tensor
-    ) -> list[dict[str, Any]]:
-        """The first completion of the first prompts."""
-        group, texts, values = self._config.group_size, self._texts(rollout), advantages.flatten().tolist()
-        return [
-            {
-                "prompt": examples[i // group].prompt[:SAMPLE_TEXT_LIMIT],
-                "completion": texts[i][0][:SAMPLE_TEXT_LIMIT],
-                "reward": scores[i].reward,
-                "advantage": values[i],
-            }
-            for i in range(0, len(texts), group)[:SAMPLES_SHOWN]
-        ]
-
-    def _weights(self) -> dict[str, Tensor]:
-        """What is saved of the model: all of its state, tied weights once, under their first name."""
-        tied = {name for name, _ in self._model.named_parameters(remove_duplicate=False)} - self._names.keys()
-        return {name: tensor for name, tensor in self._model.state_dict().items() if name not in tied}
-
-    def _state(self) -> dict[str, Any]:
-        config = self._config
-        return {
-            "step": self._done,
-            "cursor": self._cursor,
-            "model": config.model,
-            "task": config.task,
-            "task_length": config.task_length,
-        }
-
-    def _generators(self) -> dict[str, Tensor]:
-        states = {"torch": torch.get_rng_state(), "sampler": self._sampler.get_state()}
-        if self._device.type == "cuda":
-            states["cuda"] = torch.cuda.get_rng_state(self._device)
-        return states
-
-    def _restore_generators(self, states: Mapping[str, Tensor]) -> None:
-        torch.set_rng_state(states["torch"])
-        self._sampler.set_state(states["sampler"])
-        if "cuda" in states and self._device.type == "cuda":
-            torch.cuda.set_rng_state(states["cuda"], self._device)
+def _rewards(scores: Sequence[Score]) -> dict[str, float]:
+    rewards = [score.reward for score in scores]
+    return {
+        "reward/mean": _mean(rewards),
+        "reward/std": float(torch.tensor(rewards).std()),
+        "exact_match": _mean([float(score.exact) for score in scores]),
+    }
 
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
 
 
 def _write_tensors(tensors: dict[str, Tensor], path: Path) -> None:

@@ -1,21 +1,20 @@
-"""How an attempt leaves before its time: a visible deadline, a save if it fits, the last words.
-
-Also judges, when an interrupt comes, whether waiting for a safe point still leaves time to save.
-"""
+"""How an attempt leaves before its time: a visible deadline, a save if it fits, the last words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from remote.training.endings import Endings
-from remote.training.interrupts import Interrupt
-from remote.training.pace import Pace
+from remote.training.endings import Endings, Outcome
+from remote.training.interrupts import Interrupt, Interrupts
 from remote.training.ports import CommitFailedError, FencedError, Recorder
 from remote.training.saving import Saver
 from remote.vocabulary.events import Severity
 from remote.vocabulary.run_states import AttemptPhase
 
 TIMEOUT_SLACK_SECONDS = 30.0
+SETTLE_SECONDS = 60.0
+"""How long an attempt that failed waits for a commit that does not end."""
+SETTLE_SLICE_SECONDS = 0.1
 
 
 class Leaving:
@@ -29,7 +28,7 @@ class Leaving:
     def __init__(
         self,
         saver: Saver,
-        pace: Pace,
+        interrupts: Interrupts,
         endings: Endings,
         recorder: Recorder,
         *,
@@ -38,19 +37,8 @@ class Leaving:
         clock: Callable[[], float],
         mono: Callable[[], float],
     ) -> None:
-        self._saver, self._pace, self._endings, self._recorder = saver, pace, endings, recorder
+        self._saver, self._interrupts, self._endings, self._recorder = saver, interrupts, endings, recorder
         self._grace, self._timeout_at, self._clock, self._mono = grace, timeout_at, clock, mono
-
-    def may_wait(self, interrupt: Interrupt) -> bool:
-        """Is there something to save, and time to get to where it can be saved? Called inside the
-        signal handler: reads, and changes nothing."""
-        finish = self._saver.seconds_to_finish()
-        if finish is not None:
-            return finish <= interrupt.grace
-        until_safe = self._pace.remaining()
-        if until_safe is None or self._saver.place.uncommitted == 0:
-            return False
-        return until_safe + self._saver.seconds_needed() <= interrupt.grace
 
     def preempted(self, interrupt: Interrupt) -> None:
         """The container is being taken away; the platform starts the same input again."""
@@ -68,18 +56,27 @@ class Leaving:
 
     def stopping(self, by: str) -> None:
         """The operator asked for a stop, which takes the time that it takes."""
-        self._say("stop", self._grace, self._clock() + self._grace, f"stop asked for by {by}", saving=True)
+        saving = self._saver.place.uncommitted > 0
+        self._say("stop", self._grace, self._clock() + self._grace, f"stop asked for by {by}", saving=saving)
+
+    def failed(self, error: Exception) -> Outcome | None:
+        """Training raised: what is on its way to be committed counts, as far as it gets there. None
+        if a retry follows."""
+        try:
+            self._settle(self._mono() + SETTLE_SECONDS)
+        except FencedError:
+            return self._endings.fenced()
+        self._saver.abandon()
+        return self._endings.failed(error)
 
     def _leave(self, cause: str, interrupt: Interrupt, last_words: Callable[[], None]) -> None:
         """Whatever becomes of the save, even a second interrupt, the last words are said."""
-        fits = self._saver.seconds_needed() <= interrupt.left(self._mono())
-        saving = fits and self._saver.possible
-        place = self._saver.place
-        why = f"there is time to save step {place.step}" if saving else place.lost
+        prospect = self._saver.prospect(interrupt.left(self._mono()))
         fenced = False
         try:
-            self._say(cause, interrupt.grace, interrupt.deadline, why, saving=saving)
-            if saving:
+            self._say(cause, interrupt.grace, interrupt.deadline, prospect.why, saving=prospect.saving)
+            self._settle(interrupt.last_words_at)
+            if self._saver.has_time(interrupt.left(self._mono())):
                 self._saver.save("preemption")
         except CommitFailedError:
             pass  # volume.commit_failed said it, and the last words count the steps.
@@ -88,10 +85,26 @@ class Leaving:
         except Exception as error:
             self._endings.raised(error)
         finally:
+            self._saver.abandon()
             if fenced:
                 self._endings.fenced()
             else:
                 last_words()
+
+    def _settle(self, until: float) -> None:
+        """Wait for the checkpoint under way until then (mono), or as far as a grace allows. FencedError;
+        what else it failed with is said and is no reason not to try again."""
+        try:
+            while not self._saver.settle(SETTLE_SLICE_SECONDS):
+                interrupt = self._interrupts.pending
+                if self._mono() >= (until if interrupt is None else min(until, interrupt.last_words_at)):
+                    return
+        except FencedError:
+            raise
+        except CommitFailedError:
+            pass  # volume.commit_failed said it.
+        except Exception as error:
+            self._endings.raised(error)
 
     def _say(self, cause: str, grace: float, deadline: float, why: str, *, saving: bool) -> None:
         place = self._saver.place
@@ -102,7 +115,7 @@ class Leaving:
             cause=cause,
             grace=grace,
             deadline=deadline,
-            saving=saving and place.uncommitted > 0,
+            saving=saving,
             why=why,
             step=place.step,
             committed_step=place.committed_step,

@@ -6,7 +6,7 @@ Two losses, chosen by name:
              (positive advantage) or ``mask_low`` down (otherwise) since it was sampled gives no
              policy gradient: a two-sided mask on the difference of probabilities (DPPO, binary
              total variation), not on their ratio.
-``clip``     GRPO as in PPO: the ratio is clipped to ``1 - mask_low .. 1 + mask_high``
+``clip``     GRPO as in PPO: the ratio is clipped to ``1 - clip_low .. 1 + clip_high``
              (Schulman et al. 2017; Shao et al. 2024), without a reference model.
 
 Both add ``kl_tau * log_ratio**2`` (Kimi K2.5), which pulls the policy to the one that sampled, and
@@ -63,10 +63,13 @@ def policy_loss(inputs: LossInputs, config: RunConfig) -> LossOutputs:
     )
 
 
-def group_advantages(rewards: Tensor) -> Tensor:
-    """(prompts, group) rewards to advantages: relative to the group's mean, in units of its
-    standard deviation."""
+def group_advantages(rewards: Tensor, *, std: bool) -> Tensor:
+    """(prompts, group) rewards to advantages: relative to the group's mean, and with ``std`` in units
+    of its standard deviation. Without, as in prime-rl, easy and hard prompts count by how much their
+    rewards differ (Liu et al. 2025)."""
     centred = rewards - rewards.mean(dim=1, keepdim=True)
+    if not std:
+        return centred
     return centred / (rewards.std(dim=1, keepdim=True) + 1e-4)
 
 
@@ -79,7 +82,7 @@ def _dppo(inputs: LossInputs, ratio: Tensor, config: RunConfig) -> tuple[Tensor,
 
 def _clip(inputs: LossInputs, ratio: Tensor, config: RunConfig) -> tuple[Tensor, Tensor]:
     advantages = inputs.advantages[:, None]
-    clipped = advantages * ratio.clamp(1 - config.mask_low, 1 + config.mask_high)
+    clipped = advantages * ratio.clamp(1 - config.clip_low, 1 + config.clip_high)
     gain = advantages * ratio
     return torch.minimum(gain, clipped), (clipped < gain).detach()
 

@@ -13,11 +13,9 @@ import torch
 from huggingface_hub.errors import HfHubHTTPError, HTTPError  # type: ignore[attr-defined]
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from remote.training.codec import CharacterCodec, Codec, TokenizerCodec
+from remote.training.codec import CharacterCodec, Codec, SymbolCodec, TextCodec
 from remote.training.errors import UnknownModelError
-from remote.vocabulary.run_config import RunConfig
-
-TINY = "tiny-llama"
+from remote.vocabulary.run_config import TINY_LLAMA, RunConfig
 
 
 class ModelUnreachableError(RuntimeError):
@@ -33,11 +31,11 @@ class Policy:
 
 
 def build_policy(config: RunConfig, symbols: str, device: torch.device) -> Policy:
-    """The model that the config names. ``symbols`` are the characters of the task.
+    """The model that the config names. ``symbols`` are the characters of the task; empty for text.
 
     Draws initial weights from torch's global generator. UnknownModelError, ModelUnreachableError.
     """
-    policy = _tiny(symbols) if config.model == TINY else _pretrained(config.model)
+    policy = _tiny(symbols) if config.model == TINY_LLAMA else _pretrained(config.model, symbols)
     # Dropout off, in the update too: the update must see the policy that sampled.
     policy.model.to(device).eval()
     return policy
@@ -61,7 +59,7 @@ def _tiny(symbols: str) -> Policy:
     return Policy(LlamaForCausalLM(shape), codec)
 
 
-def _pretrained(name: str) -> Policy:
+def _pretrained(name: str, symbols: str) -> Policy:
     try:
         model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(name)
@@ -71,7 +69,7 @@ def _pretrained(name: str) -> Policy:
         raise UnknownModelError(name, " ".join(str(error).split())[:300]) from error
     if tokenizer.eos_token_id is None:
         raise UnknownModelError(name, "its tokenizer has no end-of-sequence token")
-    return Policy(model, TokenizerCodec(tokenizer))
+    return Policy(model, (SymbolCodec if symbols else TextCodec)(tokenizer))
 
 
 def _hub_is_down(error: BaseException) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,10 @@ class Monitors:
     def step(self, record: StepRecord) -> None:
         """Mirror one step."""
         self._wandb.log(record)
+
+    def evaluation(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Mirror one evaluation."""
+        self._wandb.evaluation(step, metrics)
 
     def host(self) -> dict[str, Any]:
         """The data of host.sampled."""
@@ -73,11 +77,11 @@ class WandbMirror:
 
     def log(self, record: StepRecord) -> None:
         """Queue one step; the oldest waiting one is dropped when W&B is far behind."""
-        if self._thread is not None:
-            self._rows.append(
-                {"train/step": record.step, "train/attempt": self._attempt}
-                | {_key(name): value for name, value in record.metrics.items()}
-            )
+        self._queue(record.step, {_key(name): value for name, value in record.metrics.items()})
+
+    def evaluation(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Queue one evaluation, as ``eval/...``."""
+        self._queue(step, {f"eval/{name}": value for name, value in metrics.items()})
 
     def preempting(self) -> None:
         """Mark the run as preempted when it is closed."""
@@ -88,6 +92,10 @@ class WandbMirror:
         self._closing.set()
         if self._thread is not None:
             self._thread.join(seconds)
+
+    def _queue(self, step: int, row: Mapping[str, float]) -> None:
+        if self._thread is not None:
+            self._rows.append({"train/step": step, "train/attempt": self._attempt, **row})
 
     def _mirror(self) -> None:
         try:

@@ -1,6 +1,7 @@
 """How long the parts of a step take here, measured, so that a deadline can be judged.
 
-Knows names of activities and durations in seconds; decides nothing.
+Knows names of activities and durations in seconds; decides nothing. What the main thread is doing
+is on a stack; a duration can be recorded from any thread.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 REMEMBERED = 8
+EVALUATION = "evaluation"
+"""The activity that changes nothing and can be broken off anywhere."""
 
 
 class Pace:
@@ -64,12 +67,11 @@ class Pace:
         return durations[len(durations) // 2] if durations else None
 
     def remaining(self) -> float | None:
-        """Seconds until the present activity is over: 0 if there is none, None if unknown. One
-        that is overdue is given as much again as it is late."""
-        if not self._stack:
-            return 0.0
-        activity, began = self._stack[-1]
+        """Seconds until the present activity is over: 0 if there is none, None if unknown."""
+        return self.left(*self._stack[-1]) if self._stack else 0.0
+
+    def left(self, activity: str, began: float) -> float | None:
+        """Seconds until an ``activity`` that ``began`` then (mono) is over; None if it was never
+        seen. One that is overdue is given as much again as it is late."""
         expected = self.expected(activity)
-        if expected is None:
-            return None
-        return abs(expected - (self._mono() - began))
+        return None if expected is None else abs(expected - (self._mono() - began))

@@ -1,32 +1,39 @@
-"""A checkpoint from the learner's files to a recognised commit, with every fact said on the way.
+"""Makes the steps of one learner count: where the attempt stands, and what is on its way to be safe.
 
-Knows the order (save, commit with retries, prune), how long each took, and so how far the attempt is
-and how much of that would survive a kill. Knows neither files' formats nor where they are kept.
+An interval's checkpoint holds the steps up only while the state is copied; the rest is done behind
+them, in a thread, and the next checkpoint waits for it. So a kill costs at most the steps of one
+interval and those that were done while a commit was under way. What somebody waits for (a stop, a
+command, a preemption, the end) is done in front, after what is under way.
+
+Knows the order and how long each part took; `publishing` does the work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 
-from remote.training.interrupts import Interrupt
-from remote.training.pace import Pace
-from remote.training.ports import Checkpoints, CommitFailedError, Recognised, Recorder, Saved
+from remote.training.interrupts import Interrupts
+from remote.training.pace import EVALUATION, Pace
+from remote.training.ports import Checkpoints, Recognised, Recorder
+from remote.training.publishing import (
+    ASSUMED_COMMIT_SECONDS,
+    MARGIN_SECONDS,
+    Crew,
+    Publication,
+    Reason,
+    Snapshot,
+)
 from remote.training.step_record import SteppingLearner
 from remote.vocabulary.events import Severity
 from remote.vocabulary.run_config import RunConfig
 from remote.vocabulary.run_states import AttemptPhase
 
-COMMIT_TRIES = 5
-COMMIT_RETRY_SECONDS = 1.0
-MARGIN_SECONDS = 0.5
 BYTES_A_PARAMETER = 12
 ASSUMED_BYTES_PER_SECOND = 100e6
-ASSUMED_SECONDS = 0.5
 """Until a save was measured: a weight and two moments in four bytes each, at a modest disk's rate."""
-
-Reason = Literal["interval", "operator", "preemption", "stop", "final"]
+WAIT_SLICE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +51,26 @@ class Place:
     @property
     def lost(self) -> str:
         """What the next attempt does again, in words."""
+        if self.step == 0:
+            return "no step was done here, none will be redone"
         if self.uncommitted <= 0:
             return f"step {self.committed_step} is committed, no step will be redone"
-        steps = "1 step" if self.uncommitted == 1 else f"{self.uncommitted} steps"
-        return f"{steps} after committed step {self.committed_step} will be redone"
+        return f"{_steps(self.uncommitted)} after committed step {self.committed_step} will be redone"
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What a deadline leaves time for: ``saving`` is whether anything becomes safe, ``why`` a sentence."""
+
+    saving: bool
+    why: str
 
 
 class Saver:
-    """Makes the steps of one learner count.
+    """The checkpoints of one attempt. Called from the main thread alone.
 
     Args:
         pause: sleep that an interrupt cuts short.
-        interrupt: the interrupt that was noted, if any: it sets a deadline for retries.
     """
 
     def __init__(
@@ -64,144 +79,206 @@ class Saver:
         checkpoints: Checkpoints,
         recorder: Recorder,
         pace: Pace,
+        interrupts: Interrupts,
         *,
         mono: Callable[[], float],
         pause: Callable[[float], None],
-        interrupt: Callable[[], Interrupt | None],
     ) -> None:
-        self._config, self._checkpoints, self._recorder = config, checkpoints, recorder
-        self._pace, self._mono, self._pause, self._interrupt = pace, mono, pause, interrupt
+        self._checkpoints, self._recorder, self._pace, self._mono = checkpoints, recorder, pace, mono
+        self._interrupts = interrupts
+        self._crew = Crew(
+            config=config,
+            checkpoints=checkpoints,
+            recorder=recorder,
+            pace=pace,
+            mono=mono,
+            pause=pause,
+            interrupt=lambda: interrupts.pending,
+            committed=self._committed,
+        )
         self._learner: SteppingLearner | None = None
+        self._start: tuple[Recognised, Path] | None = None
+        self._behind: Publication | None = None
+        self._in_front: Publication | None = None
         self._committed_step = 0
+        self._held_seconds = 0.0
 
     @property
     def place(self) -> Place:
-        """Where the attempt stands now."""
-        return Place(0 if self._learner is None else self._learner.steps_done, self._committed_step)
+        """Where the attempt stands now; before there is a learner, where it will start from."""
+        done = self._committed_step if self._learner is None else self._learner.steps_done
+        return Place(done, self._committed_step)
 
     @property
-    def possible(self) -> bool:
-        """Whether there is something to save that can be saved at this moment."""
-        return self._learner is not None and self._learner.consistent and self.place.uncommitted > 0
+    def unsaved(self) -> int:
+        """Finished steps that are neither committed nor on their way."""
+        behind = self._behind
+        on_its_way = 0 if behind is None or behind.failed else behind.step
+        return self.place.step - max(on_its_way, self._committed_step)
 
-    def resume(self, learner: SteppingLearner) -> None:
-        """From now on this learner's steps are saved; it starts from the newest recognised
-        checkpoint if there is one. What was passed over for it is reported."""
-        self._learner = learner
-        began = self._mono()
-        found = self._checkpoints.newest()
+    def begin(self) -> None:
+        """Look where the attempt is to start from. What was passed over for it is reported."""
+        self._start = self._checkpoints.newest()
         for damaged in self._checkpoints.skipped():
             self._recorder.emit("checkpoint.skipped", sev=Severity.WARN, name=damaged.name, why=damaged.why)
-        if found is None:
-            return
-        recognised, path = found
-        learner.load(path)
-        self._committed_step = recognised.step
-        self._recorder.emit(
-            "checkpoint.loaded",
-            step=recognised.step,
-            name=recognised.name,
-            position=recognised.position,
-            seconds=round(self._mono() - began, 6),
-        )
+        if self._start is not None:
+            self._committed_step = self._start[0].step
 
-    def seconds_needed(self) -> float:
-        """A careful estimate of save and commit, with its margin."""
-        parameters = 0 if self._learner is None else self._learner.parameters
-        assumed = ASSUMED_SECONDS + parameters * BYTES_A_PARAMETER / ASSUMED_BYTES_PER_SECOND
-        save = self._pace.expected("save")
-        save = assumed if save is None else save
-        return 2 * (save + self._seconds_to_commit(save)) + MARGIN_SECONDS
+    def resume(self, learner: SteppingLearner) -> None:
+        """From now on this learner's steps are saved; it starts from what `begin` found, if anything."""
+        if self._start is not None:
+            began = self._mono()
+            recognised, path = self._start
+            differs = list(learner.load(path))
+            self._recorder.emit(
+                "checkpoint.loaded",
+                sev=Severity.WARN if differs else Severity.INFO,
+                step=recognised.step,
+                name=recognised.name,
+                position=recognised.position,
+                seconds=round(self._mono() - began, 6),
+                exact=not differs,
+                differs=differs,
+            )
+        self._learner = learner
 
-    def seconds_to_finish(self) -> float | None:
-        """The same for what is under way: None if neither a save nor a commit is."""
-        if self._pace.activity not in ("save", "commit"):
-            return None
-        left = self._pace.remaining()
-        if left is None:
-            return self.seconds_needed()
-        then = self._seconds_to_commit(left) if self._pace.activity == "save" else 0.0
-        return 2 * (left + then) + MARGIN_SECONDS
+    def save_behind(self) -> None:
+        """Copy the last finished step, to be saved and committed while the next ones are done.
+
+        Waits for the one before, and raises what it failed with.
+        """
+        began = self._mono()
+        self.finish()
+        snapshot = self._copy("interval")
+        work = Publication(snapshot, self._crew)
+        with self._interrupts.held():
+            work.start()
+            self._behind = work
+        self._phase(AttemptPhase.STEPPING)
+        self._held_seconds += self._mono() - began
 
     def save(self, reason: Reason) -> None:
-        """Save and commit the last finished step, unless it is committed already.
+        """Save and commit the last finished step here and now, unless that has been done already.
 
-        CommitFailedError after COMMIT_TRIES, or as soon as an interrupt leaves no time for another
-        try; FencedError.
+        As `Publication.run` raises, and what the one before failed with.
         """
-        learner = self._learner
-        if learner is None or self.place.uncommitted == 0:
-            return
-        self._phase(AttemptPhase.CHECKPOINTING)
-        with self._pace.timed("save"):
-            saved = self._checkpoints.save(learner.steps_done, learner.files(), learner.about())
-        self._recorder.emit(
-            "checkpoint.saved",
-            step=saved.step,
-            name=saved.name,
-            bytes=saved.bytes,
-            seconds=saved.seconds,
-            reason=reason,
-        )
-        self._phase(AttemptPhase.COMMITTING)
-        self._commit(saved)
-        if reason != "preemption" and self._interrupt() is None:
-            self._prune()
-        if reason in ("interval", "operator"):
-            self._phase(AttemptPhase.STEPPING)
-
-    def _commit(self, saved: Saved) -> None:
-        for attempt in range(1, COMMIT_TRIES + 1):
-            began = self._mono()
+        began = self._mono()
+        self.finish()
+        if self.place.uncommitted > 0:
+            snapshot = self._copy(reason)
             try:
-                with self._pace.timed("commit"):
-                    recognised = self._checkpoints.commit(saved)
-            except CommitFailedError as error:
-                again = attempt < COMMIT_TRIES and self._time_for_another()
-                self._say_failed(saved, error, attempt, again)
-                if not again:
-                    raise
-                self._pause(COMMIT_RETRY_SECONDS)
-            else:
-                self._committed_step = saved.step
-                self._say_committed(saved, recognised, self._mono() - began, attempt)
-                return
+                self._in_front = Publication(snapshot, self._crew, self._say_committing)
+                self._in_front.run()
+            finally:
+                self._in_front = None
+            if reason == "operator":
+                self._phase(AttemptPhase.STEPPING)
+        self._held_seconds += self._mono() - began
 
-    def _time_for_another(self) -> bool:
-        interrupt = self._interrupt()
-        needed = COMMIT_RETRY_SECONDS + self._seconds_to_commit(ASSUMED_SECONDS) + MARGIN_SECONDS
-        return interrupt is None or interrupt.left(self._mono()) > needed
+    def check(self) -> None:
+        """Raise what the one behind failed with, if it has: called at a safe point."""
+        self.settle(0.0)
 
-    def _prune(self) -> None:
-        for gone in self._checkpoints.prune(self._config.keep_last, self._config.keep_every):
-            self._recorder.emit("checkpoint.deleted", step=gone.step, name=gone.name)
+    def settle(self, seconds: float) -> bool:
+        """Wait for the one behind at most so long and raise what it failed with; False if it goes on."""
+        behind = self._behind
+        if behind is None:
+            return True
+        if not behind.wait(seconds):
+            return False
+        self._behind = None
+        behind.check()
+        return True
+
+    def finish(self) -> None:
+        """Wait for the one behind as long as it takes, visibly, and raise what it failed with."""
+        if not self.settle(0.0):
+            self._say_committing()
+            while not self.settle(WAIT_SLICE_SECONDS):
+                pass
+
+    def abandon(self) -> None:
+        """The last words are about to be said: what is not being committed yet will not be."""
+        if self._behind is not None:
+            self._behind.abandon()
+
+    def take_held_seconds(self) -> float:
+        """How long checkpoints have held the steps up since this was last asked."""
+        held, self._held_seconds = self._held_seconds, 0.0
+        return held
+
+    def may_wait(self, grace: float) -> bool:
+        """Whether waiting for the next safe point makes more steps safe within ``grace`` seconds.
+        Called inside the signal handler: reads, and changes nothing. An evaluation is itself a safe
+        point, however long it takes."""
+        if self._in_front is not None:
+            return self._seconds_left(self._in_front) <= grace
+        until_safe = self._pace.remaining()
+        if until_safe is None or self.unsaved == 0 or self._pace.activity == EVALUATION:
+            return False
+        return max(until_safe, self._seconds_behind()) + self._seconds_needed() <= grace
+
+    def prospect(self, left: float) -> Prospect:
+        """What can still be made safe in ``left`` seconds, from a safe point."""
+        behind, place, newer = self._behind, self.place, self.unsaved
+        if self._possible and self._seconds_behind() + self._seconds_needed() <= left:
+            return Prospect(True, f"there is time to save step {place.step}")
+        if behind is not None and not behind.failed and self._seconds_behind() <= left:
+            later = f"; {_steps(newer)} after it will be redone" if newer else ""
+            return Prospect(True, f"there is time to commit step {behind.step}{later}")
+        return Prospect(False, place.lost)
+
+    def has_time(self, left: float) -> bool:
+        """Whether nothing is under way, something is to be saved, and ``left`` seconds suffice."""
+        return self._behind is None and self._possible and self._seconds_needed() <= left
+
+    @property
+    def _possible(self) -> bool:
+        return self._learner is not None and self._learner.consistent and self.unsaved > 0
+
+    def _copy(self, reason: Reason) -> Snapshot:
+        learner = self._learner
+        assert learner is not None, "there is a learner before there are steps"
+        self._phase(AttemptPhase.CHECKPOINTING)
+        with self._pace.timed("copy"):
+            return Snapshot(
+                step=learner.steps_done, files=learner.files(), about=learner.about(), reason=reason
+            )
+
+    def _committed(self, step: int) -> None:
+        self._committed_step = step
+
+    def _seconds_needed(self) -> float:
+        """A careful estimate of copy, save and commit, with its margin."""
+        parameters = 0 if self._learner is None else self._learner.parameters
+        assumed = ASSUMED_COMMIT_SECONDS + parameters * BYTES_A_PARAMETER / ASSUMED_BYTES_PER_SECOND
+        save = self._pace.expected("save")
+        save = assumed if save is None else save
+        copy = self._pace.expected("copy") or 0.0
+        return 2 * (copy + save + self._seconds_to_commit(save)) + MARGIN_SECONDS
+
+    def _seconds_behind(self) -> float:
+        behind = self._behind
+        return 0.0 if behind is None or behind.over else self._seconds_left(behind)
+
+    def _seconds_left(self, work: Publication) -> float:
+        """The same for what is under way; what was never measured counts as a whole one."""
+        left = self._pace.left(work.stage, work.since)
+        if left is None:
+            return self._seconds_needed()
+        then = self._seconds_to_commit(left) if work.stage == "save" else 0.0
+        return 2 * (left + then) + MARGIN_SECONDS
 
     def _seconds_to_commit(self, otherwise: float) -> float:
         measured = self._pace.expected("commit")
         return otherwise if measured is None else measured
 
-    def _say_failed(self, saved: Saved, error: CommitFailedError, attempt: int, again: bool) -> None:
-        retry_in = {"retry_in": COMMIT_RETRY_SECONDS} if again else {}
-        self._recorder.emit(
-            "volume.commit_failed",
-            sev=Severity.WARN,
-            step=saved.step,
-            name=saved.name,
-            error=str(error),
-            **{"try": attempt},
-            **retry_in,
-        )
-
-    def _say_committed(self, saved: Saved, recognised: Recognised, seconds: float, tries: int) -> None:
-        self._recorder.emit(
-            "volume.committed",
-            step=saved.step,
-            name=recognised.name,
-            position=recognised.position,
-            bytes=saved.bytes,
-            seconds=round(seconds, 6),
-            tries=tries,
-        )
+    def _say_committing(self) -> None:
+        self._phase(AttemptPhase.COMMITTING)
 
     def _phase(self, phase: AttemptPhase) -> None:
         self._recorder.emit("phase.changed", phase=phase.value)
+
+
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count} steps"

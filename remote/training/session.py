@@ -14,46 +14,30 @@ torch until the learner is made.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from remote.training.drills import Drills
 from remote.training.endings import Endings, Outcome
+from remote.training.evaluation import held_out, summary
 from remote.training.interrupts import Interrupt, Interrupts
 from remote.training.leaving import Leaving
 from remote.training.orders import Orders
-from remote.training.pace import Pace
+from remote.training.pace import EVALUATION, Pace
 from remote.training.ports import Checkpoints, Commands, CommitFailedError, FencedError, Platform, Recorder
+from remote.training.reports import Monitor, Reports
 from remote.training.saving import Saver
-from remote.training.step_record import SteppingLearner, StepRecord
+from remote.training.step_record import SteppingLearner
 from remote.vocabulary.commands import Command, OutcomeState
 from remote.vocabulary.run_config import RunConfig
 from remote.vocabulary.run_states import AttemptPhase
 
-HOST_EVERY_SECONDS = 5.0
-SAMPLES_EVERY_STEPS = 10
 PAUSE_SLICE_SECONDS = 0.05
 CLOSE_SECONDS = 5.0
 
 __all__ = ["Monitor", "Outcome", "Session"]
-
-
-class Monitor(Protocol):
-    """Somebody who looks on. Never raises, never holds a step up."""
-
-    def step(self, record: StepRecord) -> None:
-        """One finished step."""
-
-    def host(self) -> dict[str, Any]:
-        """The data of host.sampled."""
-
-    def preempting(self) -> None:
-        """The container is about to go."""
-
-    def close(self, seconds: float) -> None:
-        """No more steps come; finish within so many seconds."""
 
 
 class Session:
@@ -87,21 +71,19 @@ class Session:
         self._config, self._make_learner, self._recorder = config, make_learner, recorder
         self._clock, self._mono, self._sleep, self._monitor = clock, mono, sleep, monitor
         self._cancellations = cancellations
-        self._host_at = -math.inf
+        self._reports = Reports(config, recorder, monitor, mono)
+        self._learner: SteppingLearner | None = None
         pace = self._pace = Pace(mono)
+        self._interrupts = Interrupts(
+            self._grace, lambda interrupt: self._saver.may_wait(interrupt.grace), clock=clock, mono=mono
+        )
         self._saver = Saver(
-            config,
-            checkpoints,
-            recorder,
-            pace,
-            mono=mono,
-            pause=self._pause,
-            interrupt=lambda: self._interrupts.pending,
+            config, checkpoints, recorder, pace, self._interrupts, mono=mono, pause=self._pause
         )
         self._endings = Endings(config, recorder, retries_used, lambda: self._saver.place)
         self._leaving = Leaving(
             self._saver,
-            pace,
+            self._interrupts,
             self._endings,
             recorder,
             grace=config.grace_seconds,
@@ -109,8 +91,7 @@ class Session:
             clock=clock,
             mono=mono,
         )
-        self._interrupts = Interrupts(self._grace, self._leaving.may_wait, clock=clock, mono=mono)
-        self._drills = Drills(config.drills, platform, recorder, pace, self._pause)
+        self._drills = Drills(config.drills, platform, recorder, pace, self._pause, self._finish_commit)
         self._orders = Orders(commands, recorder, self._saver)
 
     def run(self) -> Outcome:
@@ -119,6 +100,7 @@ class Session:
             try:
                 return self._attempt()
             except KeyboardInterrupt:
+                self._tell_last_step()
                 if not self._endings.said:
                     self._preempted()
                 raise
@@ -129,6 +111,7 @@ class Session:
         try:
             return self._train(self._load())
         except self._cancellations as error:
+            self._tell_last_step()
             self._leaving.cancelled(error)
             raise
         except FencedError:
@@ -136,15 +119,16 @@ class Session:
                 return self._endings.fenced()
         except Exception as error:
             with self._interrupts.held():
-                outcome = self._endings.failed(error)
+                outcome = self._leaving.failed(error)
             if outcome is None:
                 raise
             return outcome
 
     def _load(self) -> SteppingLearner:
         self._phase(AttemptPhase.LOADING)
+        self._saver.begin()
         began = self._mono()
-        learner = self._make_learner()
+        learner = self._learner = self._make_learner()
         self._recorder.emit(
             "model.loaded",
             model=self._config.model,
@@ -157,8 +141,12 @@ class Session:
     def _train(self, learner: SteppingLearner) -> Outcome:
         self._phase(AttemptPhase.STEPPING)
         self._drills.announce(learner.steps_done)
-        while learner.steps_done < self._config.steps:
-            self._interrupts.raise_pending()
+        while True:
+            self._safe_point()
+            if self._due(learner, self._config.eval_interval):
+                self._evaluate(learner)
+            if learner.steps_done >= self._config.steps:
+                break
             stop = self._orders.carry_out()
             if stop is not None:
                 return self._stop(stop)
@@ -167,37 +155,54 @@ class Session:
             self._interrupts.raise_pending()
             if learner.steps_done == self._config.steps:
                 self._saver.save("final")
-            elif learner.steps_done % self._config.checkpoint_interval == 0:
-                self._saver.save("interval")
+            elif self._due(learner, self._config.checkpoint_interval):
+                self._saver.save_behind()
         with self._interrupts.held():
             self._orders.carry_out(over=True)
             return self._endings.completed()
 
     def _step(self, learner: SteppingLearner) -> None:
+        self._reports.begin(self._saver.take_held_seconds())
         with self._pace.timed("step"), self._pace.timed("rollout"):
             record = learner.step(learner.steps_done + 1, self._window)
-        of = self._config.steps
-        self._recorder.emit("step.completed", step=record.step, of=of, metrics=record.metrics)
-        if record.step == 1 or record.step % SAMPLES_EVERY_STEPS == 0:
-            self._recorder.emit("rollout.sampled", step=record.step, samples=record.samples)
-        self._show(record)
+        with self._interrupts.held():
+            self._reports.tell(record)
         self._drills.announce(record.step)
 
+    def _evaluate(self, learner: SteppingLearner) -> None:
+        """While the step's checkpoint is on its way. It changes nothing, so an interrupt may break it off
+        where it is; an attempt that starts from this step evaluates it again."""
+        began = self._mono()
+        with self._pace.timed(EVALUATION):
+            scores = learner.evaluate(held_out(self._config.eval_prompts))
+        metrics = summary(scores, self._mono() - began)
+        self._reports.tell_evaluation(learner.steps_done, metrics)
+
+    def _due(self, learner: SteppingLearner, interval: int) -> bool:
+        return interval > 0 and learner.steps_done > 0 and learner.steps_done % interval == 0
+
+    def _tell_last_step(self) -> None:
+        if self._learner is not None:
+            self._reports.tell(self._learner.record)
+
     def _window(self) -> None:
-        self._interrupts.raise_pending()
+        self._safe_point()
         self._pace.begin("update")
 
-    def _show(self, record: StepRecord) -> None:
-        if self._monitor is None:
-            return
-        self._monitor.step(record)
-        if self._mono() - self._host_at >= HOST_EVERY_SECONDS:
-            self._host_at = self._mono()
-            self._recorder.emit("host.sampled", **self._monitor.host())
+    def _safe_point(self) -> None:
+        """Between two changes of a parameter: whatever ends the attempt may end it here."""
+        self._interrupts.raise_pending()
+        self._saver.check()
+
+    def _finish_commit(self) -> None:
+        self._saver.finish()
+        self._phase(AttemptPhase.STEPPING)
 
     def _stop(self, command: Command) -> Outcome:
         """An operator's stop is a stop even if its checkpoint cannot be committed."""
         self._leaving.stopping(command.by)
+        with contextlib.suppress(CommitFailedError):
+            self._saver.finish()
         try:
             self._saver.save("stop")
         except CommitFailedError as error:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from remote.training.ports import FileWriter
+from remote.training.task import Score
 
 
 def no_window() -> None:
@@ -22,6 +23,13 @@ class StepRecord:
     step: int
     metrics: dict[str, float]
     samples: list[dict[str, Any]]
+
+    def held_up(self, seconds: float) -> StepRecord:
+        """The same with ``checkpoint_seconds``: how long checkpoints held this step up before it
+        began. It is a part of ``step_seconds``."""
+        whole = self.metrics.get("step_seconds", 0.0) + seconds
+        metrics = self.metrics | {"step_seconds": whole, "checkpoint_seconds": seconds}
+        return replace(self, metrics=metrics)
 
 
 class SteppingLearner(Protocol):
@@ -40,15 +48,22 @@ class SteppingLearner(Protocol):
         """False from the first change of a parameter until the step is finished: nothing can be
         saved then."""
 
+    @property
+    def record(self) -> StepRecord | None:
+        """The last step that was finished here; None before one is."""
+
     def step(self, n: int, checkpoint_window: Callable[[], None] = no_window) -> StepRecord:
         """Do step ``n``. The window opens once, after the rollout and before the first change of a
         parameter; if it raises, the learner is as before the step."""
 
+    def evaluate(self, indices: Sequence[int]) -> Sequence[Score]:
+        """Scores of the likeliest completion of each of these examples; changes nothing."""
+
     def files(self) -> Mapping[str, FileWriter]:
         """Writers of a copy, taken now, of the state after the last finished step."""
 
-    def load(self, path: Path) -> None:
-        """Take over the state written in this directory."""
+    def load(self, path: Path) -> Sequence[str]:
+        """Take over the state written in this directory; why what follows may not repeat exactly."""
 
     def about(self) -> Mapping[str, Any]:
         """What the state's exact repetition depends on."""

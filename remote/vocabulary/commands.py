@@ -1,8 +1,9 @@
 """What an operator asks for, and how it was answered.
 
-A viewer writes an `Intent`; the watcher carries it out and records an `Outcome`. Two of the verbs
-travel on to the trainer as a `Command` in the run's command log; a command names the attempt that
-it is aimed at and when it expires, so a late one cannot hit a later attempt.
+A viewer writes an `Intent`; the watcher carries it out and records an `Outcome`. Acknowledge and
+snooze are about the watcher's own alerts and go no further. Checkpoint and stop travel on to the
+trainer as a `Command` in the run's command log; a command names the attempt that it is aimed at and
+when it expires, so a late one cannot hit a later attempt.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ class Verb(StrEnum):
     PREEMPT = "preempt"
     STOP = "stop"
     RESUME = "resume"
+    ACKNOWLEDGE = "acknowledge"
+    SNOOZE = "snooze"
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """A wish, recorded before anything is sent. ``args`` of spawn and resume: ``config``
-    (RunConfig as JSON), and for resume ``from_step`` (int, optional). Times are unix seconds."""
+    (RunConfig as JSON), and for resume ``from_step`` (int, optional); of acknowledge and snooze ``rule``
+    (the alert's), and for snooze ``until``. Times are unix seconds."""
 
     id: str
     verb: Verb

@@ -15,7 +15,7 @@ optimiser steps, seconds are floats, sizes are bytes):
 type                     source   data
 =======================  =======  ==============================================================
 run.spawned              watcher  call_id, verb (spawn|resume), by, host, config (RunConfig json),
-                                  generation, from_step?
+                                  generation, from_step?, id? (of the intent)
 attempt.claimed          trainer  call_id, input_id?, task_id, boot_id, host, pid, start (StartKind),
                                   boot_seconds (enter start to claim), previous? {attempt, cause},
                                   resumed_from (step, 0 = from scratch), retries_used, max_retries,
@@ -23,11 +23,12 @@ attempt.claimed          trainer  call_id, input_id?, task_id, boot_id, host, pi
 phase.changed            trainer  phase (AttemptPhase)
 gpu.found                trainer  requested ("H100:8"), requested_count, count, names, cpu_demo (bool)
 model.loaded             trainer  model, parameters, seconds
-checkpoint.loaded        trainer  step, name, position, seconds
+checkpoint.loaded        trainer  step, name, position, seconds, exact (bool: what follows repeats
+                                  bit for bit), differs [what is not as it was]
 checkpoint.skipped       trainer  name, why (damaged or unrecognised; never deleted silently)
 step.completed           trainer  step, of, metrics {name: number}
 rollout.sampled          trainer  step, samples [{prompt, completion, reward, advantage}] (at most 4)
-eval.completed           trainer  step, metrics
+eval.completed           trainer  step, metrics {reward/mean, exact_match, prompts, seconds}
 checkpoint.saved         trainer  step, name, bytes, seconds, reason (interval|operator|preemption|
                                   stop|final)
 volume.committed         trainer  step, name, position, bytes, seconds, tries
@@ -48,6 +49,8 @@ run.ended                both     state (SUCCEEDED|FAILED|STOPPED), reason?, det
                                   committed_step
 intent.sent              watcher  id, verb, by, host
 intent.done              watcher  id, verb, outcome, detail
+alert.raised             watcher  rule, severity, text, evidence, key, step
+alert.cleared            watcher  rule, text, seconds (how long it stood)
 host.sampled             trainer  cpu_percent, rss, disk_free, gpu? [{name, memory, utilisation}]
 =======================  =======  ==============================================================
 """

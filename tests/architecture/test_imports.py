@@ -14,7 +14,13 @@ ALLOWED_OF_OURS = {
     "remote.records": ["remote.records", "remote.vocabulary"],
     "remote.training": ["remote.training", "remote.vocabulary"],
     "remote.local_cloud": ["remote.local_cloud"],
-    "remote.trainer_app": ["remote.vocabulary", "remote.supervised_attempt", "remote.training"],
+    "remote.trainer_app": [
+        "remote.vocabulary",
+        "remote.supervised_attempt",
+        "remote.checkpoint_evaluation",
+        "remote.training",
+    ],
+    "remote.checkpoint_evaluation": ["remote.vocabulary", "remote.records", "remote.training"],
     "remote.supervised_attempt": [
         "remote.vocabulary",
         "remote.records",

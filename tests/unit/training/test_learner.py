@@ -55,6 +55,17 @@ def test_a_state_that_was_read_back_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert contents(write(resumed, tmp_path / "b")) == contents(write(whole, tmp_path / "a"))
 
 
+def test_both_losses_and_both_kinds_of_advantage_repeat_and_differ(tmp_path: Path) -> None:
+    def losses(**about: object) -> list[float]:
+        learner = Learner(RunConfig.from_json(TINY.to_json() | about))
+        return [learner.step(n).metrics["loss"] for n in (1, 2)]
+
+    ways = [{}, {"loss": "clip"}, {"advantage_std": False}, {"loss": "clip", "clip_high": 0.0}]
+    found = [losses(**way) for way in ways]
+    assert [losses(**way) for way in ways] == found
+    assert len({tuple(values) for values in found}) == len(ways)
+
+
 @pytest.mark.parametrize("forgotten", ["rng.safetensors", "optimizer.safetensors", "state.json"])
 def test_a_resume_that_forgets_a_file_is_seen_to_differ(tmp_path: Path, forgotten: str) -> None:
     whole = Learner(TINY)
@@ -167,6 +178,38 @@ def test_a_checkpoint_of_another_task_is_named_and_refused(tmp_path: Path) -> No
     longer = Learner(RunConfig.from_json(TINY.to_json() | {"task_length": 4}))
     with pytest.raises(UnusableCheckpointError, match=r"short was made by .*'task_length': 3"):
         longer.load(saved)
+
+
+def test_a_resume_under_the_same_conditions_has_nothing_against_it(tmp_path: Path) -> None:
+    saved = write(Learner(TINY), tmp_path / "same")
+    assert Learner(TINY).load(saved) == []
+
+
+@pytest.mark.parametrize(
+    ("made_with", "differs"),
+    [
+        ({"threads": 2}, ["threads: 2 then, 1 now"]),
+        ({"torch": "1.0", "capability": "NEON"}, ["torch: 1.0 then, ", "capability: NEON then, "]),
+        ({"transformers": None}, ["transformers: None then, "]),
+    ],
+)
+def test_a_resume_that_cannot_be_exact_says_what_differs(
+    tmp_path: Path, made_with: dict[str, object], differs: list[str]
+) -> None:
+    saved = write(Learner(TINY), tmp_path / "elsewhere")
+    state = json.loads((saved / "state.json").read_text()) | made_with
+    (saved / "state.json").write_text(json.dumps(state))
+    found = Learner(TINY).load(saved)
+    assert len(found) == len(differs)
+    assert all(text.startswith(start) for text, start in zip(found, differs, strict=True))
+
+
+def test_a_state_that_did_not_record_a_condition_is_not_called_exact(tmp_path: Path) -> None:
+    saved = write(Learner(TINY), tmp_path / "old")
+    state = json.loads((saved / "state.json").read_text())
+    del state["transformers"]
+    (saved / "state.json").write_text(json.dumps(state))
+    assert Learner(TINY).load(saved)[0].startswith("transformers: not recorded then")
 
 
 def test_a_checkpoint_of_another_shape_is_refused(tmp_path: Path) -> None:

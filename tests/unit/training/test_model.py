@@ -8,7 +8,13 @@ import torch
 from huggingface_hub.errors import HfHubHTTPError
 from tokenizers import Tokenizer, models, pre_tokenizers
 from training_ports import config
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from remote.training.errors import NonRetryableError, UnknownModelError
 from remote.training.learner import Learner
@@ -52,6 +58,84 @@ def test_a_model_on_disk_is_trained_with_its_own_tokenizer_and_resumes_exactly(
         write(tmp_path / "c" / name)
     resumed.load(tmp_path / "c")
     assert resumed.step(2).metrics["loss"] == whole.step(2).metrics["loss"]
+
+
+def words_of(path: Path, vocabulary: dict[str, int], **about: str) -> None:
+    """A tokenizer that knows these words, saved beside a model."""
+    words = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Digits(True)])  # type: ignore[assignment]
+    PreTrainedTokenizerFast(
+        tokenizer_object=words, eos_token="<end>", unk_token="<unk>", **about
+    ).save_pretrained(path)
+
+
+@pytest.fixture
+def a_small_llama(tmp_path: Path) -> Path:
+    """A Llama that reads words, with padding of its own."""
+    vocabulary = {
+        w: i
+        for i, w in enumerate(["<pad>", "<end>", "<unk>", "=", *"0123456789+", *"abcdefgh", "Answer", ":"])
+    }
+    path = tmp_path / "llama"
+    words_of(path, vocabulary, pad_token="<pad>")
+    shape = LlamaConfig(
+        vocab_size=len(vocabulary), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64,
+    )  # fmt: skip
+    LlamaForCausalLM(shape).save_pretrained(path)
+    return path
+
+
+@pytest.mark.parametrize("task", ["sort-digits", "reverse-text", "add-numbers"])
+def test_a_model_with_its_own_tokenizer_does_every_task_and_resumes_exactly(
+    a_small_llama: Path, tmp_path: Path, task: str
+) -> None:
+    wanted = config(model=str(a_small_llama), task=task, steps=2)
+    whole, resumed = Learner(wanted), Learner(wanted)
+    whole.step(1)
+    (tmp_path / "c").mkdir()
+    for name, write in whole.files().items():
+        write(tmp_path / "c" / name)
+    assert resumed.load(tmp_path / "c") == []
+    second, again = whole.step(2), resumed.step(2)
+    assert again.metrics["loss"] == second.metrics["loss"]
+    assert [s["completion"] for s in again.samples] == [s["completion"] for s in second.samples]
+
+
+def test_a_tokenizer_that_lacks_the_tasks_symbols_ends_the_run_at_once(a_small_gpt2: Path) -> None:
+    with pytest.raises(NonRetryableError, match=r"cannot do task reverse-text: its tokenizer has no tokens"):
+        Learner(config(model=str(a_small_gpt2), task="reverse-text"))
+
+
+def test_a_model_without_a_tokenizer_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mute"
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=8, n_positions=8, n_embd=8, n_layer=1, n_head=1, bos_token_id=0, eos_token_id=0)
+    ).save_pretrained(path)
+    with pytest.raises(NonRetryableError, match="mute"):
+        Learner(config(model=str(path)))
+
+
+def test_a_question_is_followed_by_where_the_answer_begins(a_small_llama: Path) -> None:
+    codec = build_policy(config(model=str(a_small_llama)), "", torch.device("cpu")).codec
+    assert codec.reads("1 + 2")
+    assert not codec.reads("how much is 1 + 2")
+    ids = codec.encode("1 + 2")
+    assert codec.decode(ids).split() == ["1", "+", "2", "Answer", ":"]
+    assert codec.decode([*ids[:3], codec.end]) == codec.decode(ids[:3])
+
+
+def test_a_chat_model_is_asked_as_it_was_taught(a_small_llama: Path) -> None:
+    template = (
+        "{% for m in messages %}a {{ m.content }} b{% endfor %}{% if add_generation_prompt %} c{% endif %}"
+    )
+    words_of(
+        a_small_llama,
+        {w: i for i, w in enumerate(["<pad>", "<end>", "<unk>", *"abc123+"])},
+        chat_template=template,
+    )
+    codec = build_policy(config(model=str(a_small_llama)), "", torch.device("cpu")).codec
+    assert codec.decode(codec.encode("1 + 2")).split() == ["a", "1", "+", "2", "b", "c"]
 
 
 @pytest.mark.parametrize("kind", ["a path to nothing", "a directory without a model"])

@@ -25,11 +25,12 @@ RECORD = StepRecord(1, {"loss": 0.25, "reward/mean": 0.5}, [])
 def test_steps_are_mirrored_to_an_offline_run_of_the_runs_own_id(tmp_path: Path) -> None:
     mirror = WandbMirror(config(wandb="offline"), run="r-1", attempt=2, directory=tmp_path)
     mirror.log(RECORD)
+    mirror.evaluation(1, {"reward/mean": 0.75})
     mirror.preempting()
     mirror.close(60.0)
     assert mirror.problem is None
     # W&B's own process writes the last block a moment after it has said that it is finished.
-    names = (b"train/step", b"train/attempt", b"train/loss", b"reward/mean")
+    names = (b"train/step", b"train/attempt", b"train/loss", b"reward/mean", b"eval/reward/mean")
     (file,) = [path for path in tmp_path.rglob("run-r-1.wandb") if "offline-run" in str(path.parent)]
     assert eventually(lambda: all(name in file.read_bytes() for name in names))
 

@@ -102,7 +102,25 @@ def test_padding_counts_for_nothing_and_every_token_the_same() -> None:
     assert value(outputs.loss) == pytest.approx(-(3.0 * 1 - 1.0 * 3) / 4)
 
 
-def test_advantages_are_relative_to_the_group() -> None:
-    advantages = group_advantages(torch.tensor([[0.0, 1.0], [0.5, 0.5]]))
+@pytest.mark.parametrize(("now", "loss"), [(0.8, -1.5), (0.6, -1.2), (0.3, -0.6)])
+def test_the_ratio_is_clipped_at_its_own_bounds(now: float, loss: float) -> None:
+    config = RunConfig(kl_tau=0.0, entropy_bonus=0.0, loss="clip", clip_low=0.1, clip_high=0.5, mask_high=0.0)
+    assert value(one_token(now, 0.5, 1.0, config).loss) == pytest.approx(loss)
+    clipped_below = one_token(0.3, 0.5, -1.0, config)
+    assert value(clipped_below.loss) == pytest.approx(0.9)
+
+
+def test_the_mask_does_not_look_at_the_clips_bounds() -> None:
+    config = RunConfig(kl_tau=0.0, entropy_bonus=0.0, clip_low=0.0, clip_high=0.0)
+    assert value(one_token(0.65, 0.5, 1.0, config).loss) == pytest.approx(-1.3)
+
+
+def test_advantages_are_relative_to_the_group_in_units_of_its_spread() -> None:
+    advantages = group_advantages(torch.tensor([[0.0, 1.0], [0.5, 0.5]]), std=True)
     spread = math.sqrt(0.5) + 1e-4
     assert advantages.tolist() == [pytest.approx([-0.5 / spread, 0.5 / spread]), [0.0, 0.0]]
+
+
+def test_without_the_standard_deviation_advantages_are_differences_of_rewards() -> None:
+    advantages = group_advantages(torch.tensor([[0.0, 1.0], [0.4, 0.6]]), std=False)
+    assert advantages.tolist() == [[-0.5, 0.5], pytest.approx([-0.1, 0.1])]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from training_ports import ProbedLearner, Run, config, interrupt_now
+from training_ports import TINY, ProbedLearner, Run, config, interrupt_now
 
 from remote.training.learner import Learner
 from remote.vocabulary.run_config import RunConfig
@@ -41,7 +41,7 @@ def interrupted_at(run: Run, place: str, step: int, hook: Callable[[], None] = i
 
 
 # place, the step it is in, the step that is committed at the end
-PLACES = [("boundary", 3, 3), ("rollout", 4, 3), ("update", 4, 4), ("save", 4, 4), ("commit", 4, 4)]
+PLACES = [("boundary", 3, 3), ("rollout", 4, 3), ("update", 4, 4)]
 
 
 @pytest.mark.parametrize(("place", "step", "kept"), PLACES)
@@ -55,10 +55,25 @@ def test_with_time_to_save_a_preemption_costs_no_step(
     assert ended["evidence"].startswith("SIGINT, 30 s of grace")
     drain = run.recorder.one("drain.started")
     assert (drain["cause"], drain["grace"]) == ("preempted", 30.0)
-    assert drain["saving"] is (place not in ("save", "commit"))
+    assert drain["saving"] is True
     assert run.recorder.flushed == len(run.recorder.events)
     assert "run.ended" not in run.recorder.types()
     assert_the_rest_is_the_same(run, uninterrupted, first_again=kept + 1)
+
+
+@pytest.mark.parametrize("place", ["save", "commit"])
+def test_a_preemption_during_a_checkpoint_lets_it_be_finished(
+    tmp_path: Path, uninterrupted: Run, place: str
+) -> None:
+    run = Run(tmp_path / "c")
+    interrupted_at(run, place, 4)
+    ended = run.recorder.one("attempt.ended")
+    assert ended["cause"] == "preempted_drained"
+    assert ended["step"] == ended["committed_step"] >= 4
+    assert run.recorder.one("drain.started")["cause"] == "preempted"
+    again = ended["step"] + 1
+    if again <= TINY.steps:
+        assert_the_rest_is_the_same(run, uninterrupted, first_again=again)
 
 
 @pytest.mark.parametrize(("place", "step", "done"), [("boundary", 3, 3), ("rollout", 4, 3), ("update", 4, 3)])
@@ -86,10 +101,11 @@ def assert_the_rest_is_the_same(run: Run, uninterrupted: Run, *, first_again: in
 
 def test_a_resume_that_forgets_the_random_numbers_is_seen(tmp_path: Path, uninterrupted: Run) -> None:
     class Forgetful(Learner):
-        def load(self, path: Path) -> None:
-            fresh = self._boundary
-            super().load(path)
-            self._restore_generators(fresh)
+        def load(self, path: Path) -> list[str]:
+            fresh = self._finished.generators
+            differs = super().load(path)
+            self._generators.restore(fresh)
+            return differs
 
     run = Run(tmp_path / "c")
     interrupted_at(run, "boundary", 3)
@@ -108,6 +124,20 @@ def test_an_interrupt_while_the_model_loads_leaves_at_once(tmp_path: Path) -> No
         run.session(slow).run()
     ended = run.recorder.one("attempt.ended")
     assert (ended["cause"], ended["step"]) == ("preempted_drained", 0)
+
+
+def test_an_interrupt_while_a_resume_loads_does_not_forget_what_is_committed(tmp_path: Path) -> None:
+    def slow(config: RunConfig) -> Learner:
+        interrupt_now()
+        raise AssertionError("the interrupt should have come before this")
+
+    run = Run(tmp_path / "c")
+    interrupted_at(run, "boundary", 3)
+    with pytest.raises(KeyboardInterrupt):
+        run.session(slow).run()
+    ended = run.recorder.one("attempt.ended")
+    assert (ended["cause"], ended["step"], ended["committed_step"]) == ("preempted_drained", 3, 3)
+    assert ended["evidence"].endswith("step 3 is committed, no step will be redone")
 
 
 def test_a_second_interrupt_cuts_the_save_short(tmp_path: Path, uninterrupted: Run) -> None:

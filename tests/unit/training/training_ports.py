@@ -212,15 +212,15 @@ class Run:
 
 
 class ProbedLearner(Learner):
-    """A learner that runs a hook inside the rollout or between the minibatches of one step."""
+    """A learner that runs a hook at the end of the rollout or between the minibatches of one step."""
 
     def __init__(self, config: RunConfig, place: str, at: int, hook: Callable[[], None]) -> None:
         super().__init__(config)
         self._place, self._at, self._hook = place, at, hook
 
-    def _sample(self) -> Any:
+    def _score(self, *arguments: Any) -> Any:
         self._probe("rollout")
-        return super()._sample()
+        return super()._score(*arguments)
 
     def _minibatch(self, *arguments: Any) -> Any:
         seen = super()._minibatch(*arguments)
