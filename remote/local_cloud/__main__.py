@@ -1,4 +1,4 @@
-"""``python -m remote.local_cloud up | down | status | env | serve``."""
+"""``python -m remote.local_cloud up | down | status | env | serve | fault …``."""
 
 from __future__ import annotations
 
@@ -8,23 +8,43 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from remote.local_cloud import daemon
+from remote.local_cloud import daemon, fault_command
 from remote.local_cloud.places import PlaceError, Places
+
+NOT_RUNNING = "the local cloud is not running; start it with: middlewatch cloud up"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0, or 1 with one line on stderr; status is 5 when nothing runs."""
     parser = argparse.ArgumentParser(prog="python -m remote.local_cloud", description=__doc__)
-    parser.add_argument("verb", choices=["up", "down", "status", "env", "serve"])
-    parser.add_argument("--state", type=Path, help="directory of this cloud (default: under XDG_STATE_HOME)")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--state", type=Path, help="directory of this cloud (default: under XDG_STATE_HOME)")
+    common.add_argument("--json", action="store_true", help="print one JSON document")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb in _VERBS:
+        verbs.add_parser(verb, parents=[common])
+    fault = verbs.add_parser("fault", help="ask the daemon for a fault on purpose")
+    fault_command.add_arguments(fault, common)
     options = parser.parse_args(arguments)
     places = Places(options.state) if options.state else Places.default()
     try:
+        if options.verb == "fault":
+            return _fault(places, options)
         return _VERBS[options.verb](places, options.json)
-    except (daemon.DaemonError, PlaceError) as error:
+    except (daemon.DaemonError, PlaceError, fault_command.FaultRefusedError) as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _fault(places: Places, options: argparse.Namespace) -> int:
+    if daemon.running(places) is None:
+        print(NOT_RUNNING, file=sys.stderr)
+        return 5
+    own = {"verb", "state", "json", "kind"}
+    arguments = {name: value for name, value in vars(options).items() if name not in own}
+    said = fault_command.ask(places, options.kind, arguments)
+    _say(options.json, {"said": said}, said)
+    return 0
 
 
 def _serve(places: Places, as_json: bool) -> int:
@@ -66,6 +86,9 @@ def _status(places: Places, as_json: bool) -> int:
     missing = content.get("unimplemented") or {}
     if missing:
         words += "\nasked for and not implemented: " + ", ".join(f"{n} ×{c}" for n, c in missing.items())
+    in_force = (content.get("faults") or {}).get("in_force") or []
+    if in_force:
+        words += "\nfaults on purpose: " + "; ".join(in_force)
     _say(as_json, {"running": True, "pid": pid, "state": str(places.state), **content}, words)
     return 0
 
@@ -73,7 +96,7 @@ def _status(places: Places, as_json: bool) -> int:
 def _env(places: Places, as_json: bool) -> int:
     client = places.client()
     if client is None or daemon.running(places) is None:
-        print("the local cloud is not running; start it with: middlewatch cloud up", file=sys.stderr)
+        print(NOT_RUNNING, file=sys.stderr)
         return 5
     environment: dict[str, str] = client["environment"]
     lines = "\n".join(f"export {name}='{value}'" for name, value in environment.items())

@@ -6,6 +6,7 @@ get the new code. It knows protocol messages as values to keep; it runs nothing.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import sqlite3
@@ -14,6 +15,7 @@ import time
 from modal_proto import api_pb2
 
 from remote.local_cloud.ids import new_id
+from remote.local_cloud.scaling import Scaling
 from remote.local_cloud.scheduler import Retry
 from remote.local_cloud.store import Store
 
@@ -28,9 +30,11 @@ CREATE TABLE IF NOT EXISTS deployments(
 CREATE TABLE IF NOT EXISTS functions(
   function_id TEXT PRIMARY KEY, app_id TEXT NOT NULL, name TEXT NOT NULL, base_id TEXT, params BLOB NOT NULL,
   definition BLOB NOT NULL, handle BLOB NOT NULL, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS autoscalers(function_id TEXT PRIMARY KEY, settings BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS classes(class_id TEXT PRIMARY KEY, app_id TEXT NOT NULL);
 """
 
+HEARTBEAT_LOST_SECONDS = 60.0
 STOPPED = api_pb2.APP_STATE_STOPPED
 LIVE_STATES = (api_pb2.APP_STATE_DEPLOYED, api_pb2.APP_STATE_EPHEMERAL, api_pb2.APP_STATE_DETACHED)
 
@@ -48,11 +52,16 @@ class Function:
         self.handle = api_pb2.FunctionHandleMetadata.FromString(row["handle"])
         self.data = api_pb2.FunctionData.FromString(row["data"])
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """What a container of it is good for: the same code, mounts, secrets, volumes, parameters."""
         definition = self.definition.SerializeToString(deterministic=True)
         return hashlib.sha256(definition + self.params).hexdigest()[:32]
+
+    @property
+    def has_parameters(self) -> bool:
+        """Whether it is a class whose parameters are yet to be given."""
+        return bool(self.definition.class_parameter_info.schema) and not self.params
 
     @property
     def retry(self) -> Retry:
@@ -73,10 +82,14 @@ class Apps:
         self._store = store
         self._db = store.db
         store.define(_TABLES)
+        self._known: dict[str, Function] = {}
+        self._heartbeats: dict[str, float] = {}
+        self._since = time.monotonic()
 
     def create(self, description: str, state: int) -> str:
         """A new app; its id."""
         app_id = new_id("ap")
+        self.note_heartbeat(app_id)
         self._db.execute(
             "INSERT INTO apps VALUES(?,NULL,?,?,0,?,NULL,NULL,'{}','{}')",
             (app_id, description, state, time.time()),
@@ -131,6 +144,17 @@ class Apps:
         query = "SELECT * FROM deployments WHERE app_id=? ORDER BY version DESC"
         return self._db.execute(query, (app_id,)).fetchall()
 
+    def note_heartbeat(self, app_id: str) -> None:
+        """The client that runs an app is there."""
+        self._heartbeats[app_id] = time.monotonic()
+
+    def abandoned(self) -> list[str]:
+        """Ephemeral apps whose client has not been heard of for long, nor said goodbye."""
+        before = time.monotonic() - HEARTBEAT_LOST_SECONDS
+        query = "SELECT app_id FROM apps WHERE state=?"
+        rows = self._db.execute(query, (api_pb2.APP_STATE_EPHEMERAL,)).fetchall()
+        return [r["app_id"] for r in rows if self._heartbeats.get(r["app_id"], self._since) < before]
+
     def stop(self, app_id: str) -> None:
         """Mark an app stopped."""
         self._db.execute(
@@ -159,7 +183,10 @@ class Apps:
         handle: api_pb2.FunctionHandleMetadata,
         data: api_pb2.FunctionData,
     ) -> None:
-        """Store what a function is; a redeploy replaces it, bound variants included."""
+        """Store what a function is; a redeploy replaces it, bound variants and overridden scaling
+        included."""
+        self._known.clear()
+        self._db.execute("DELETE FROM autoscalers WHERE function_id=?", (function_id,))
         self._db.execute(
             "UPDATE functions SET definition=?, handle=?, data=? WHERE function_id=? OR base_id=?",
             (
@@ -197,10 +224,36 @@ class Apps:
 
     def function(self, function_id: str) -> Function:
         """One function; KeyError if there is none."""
-        row = self._db.execute("SELECT * FROM functions WHERE function_id=?", (function_id,)).fetchone()
-        if row is None:
-            raise KeyError(function_id)
-        return Function(row)
+        if function_id not in self._known:
+            row = self._db.execute("SELECT * FROM functions WHERE function_id=?", (function_id,)).fetchone()
+            if row is None:
+                raise KeyError(function_id)
+            self._known[function_id] = Function(row)
+        return self._known[function_id]
+
+    def scaling(self, function: Function) -> Scaling:
+        """How many containers a function may have, with what `update_autoscaler` has changed."""
+        return Scaling.of(function.definition, self.autoscaler(function.function_id))
+
+    def autoscaler(self, function_id: str) -> api_pb2.AutoscalerSettings:
+        """What `update_autoscaler` has set since the last deployment."""
+        query = "SELECT settings FROM autoscalers WHERE function_id=?"
+        row = self._db.execute(query, (function_id,)).fetchone()
+        return api_pb2.AutoscalerSettings.FromString(row["settings"] if row else b"")
+
+    def override_autoscaler(self, function_id: str, settings: api_pb2.AutoscalerSettings) -> None:
+        """Change some settings until the next deployment."""
+        merged = self.autoscaler(function_id)
+        merged.MergeFrom(settings)
+        self._db.execute(
+            "INSERT OR REPLACE INTO autoscalers VALUES(?,?)", (function_id, merged.SerializeToString())
+        )
+
+    def live_functions(self) -> list[Function]:
+        """The published functions of all apps that are not over."""
+        return [
+            f for app in self.all() if app["state"] in LIVE_STATES for f in self.functions_of(app["app_id"])
+        ]
 
     def functions_of(self, app_id: str) -> list[Function]:
         """The functions that an app was published with."""

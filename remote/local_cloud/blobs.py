@@ -6,20 +6,29 @@ the object directories can be reached. It knows ids and digests, not whose bytes
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import hmac
 import os
 import re
 import secrets
+import shutil
 import socket
+import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from aiohttp import web
 
 MAX_BODY = 4 * 1024**3
+CHUNK = 1 << 20
+FICLONE = 0x40049409 if sys.platform == "linux" else None
+"""Linux's request to make one file share the blocks of another."""
 LINK_SECONDS = 3600
 _NAME = re.compile(r"(bl-[A-Za-z0-9]{22}|[0-9a-f]{64})\Z")
 
@@ -71,8 +80,8 @@ class ObjectStore:
         """Store a file's contents under their sha256; (name, size in bytes)."""
         digest, size = hashlib.sha256(), 0
         with (
+            os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file,
             tempfile.NamedTemporaryFile(dir=self._directory, delete=False) as temporary,
-            source.open("rb") as file,
         ):
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
@@ -85,16 +94,39 @@ class ObjectStore:
 
     def write(self, path: Path, data: bytes) -> None:
         """Write one of our own paths: temporary name, fsync, rename."""
-        with tempfile.NamedTemporaryFile(dir=self._directory, delete=False) as temporary:
-            temporary.write(data)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-        self._publish(Path(temporary.name), path)
+        with self.incoming(path) as file:
+            file.write(data)
+
+    @contextlib.contextmanager
+    def incoming(self, path: Path) -> Iterator[IO[bytes]]:
+        """A file to write, which becomes one of our own paths whole, or not at all after an error."""
+        descriptor, temporary = tempfile.mkstemp(dir=self._directory)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            Path(temporary).unlink()
+            raise
+        self._publish(Path(temporary), path)
 
     def _publish(self, temporary: Path, path: Path) -> None:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         with self._lock:
             temporary.rename(path)
+
+
+def clone(source: Path, target: Path) -> None:
+    """A copy of a file: sharing its blocks where the file system can, byte by byte where not."""
+    with source.open("rb") as original, target.open("wb") as copy:
+        if FICLONE is not None:
+            try:
+                fcntl.ioctl(copy.fileno(), FICLONE, original.fileno())
+                return
+            except OSError:
+                pass
+        shutil.copyfileobj(original, copy, 1 << 20)
 
 
 class BlobServer:
@@ -110,7 +142,7 @@ class BlobServer:
 
     async def start(self) -> None:
         """Listen on a port of 127.0.0.1: the one of last time if it is free."""
-        app = web.Application(client_max_size=MAX_BODY)
+        app = web.Application()
         app.router.add_put("/{kind}/{name}", self._put)
         app.router.add_get("/{kind}/{name}", self._get)
         self._runner = web.AppRunner(app, access_log=None)
@@ -150,21 +182,37 @@ class BlobServer:
         return path, start, length
 
     async def _put(self, request: web.Request) -> web.Response:
+        """Take a body as it comes, never whole in memory."""
         path, _, _ = self._allowed(request)
-        body = await request.read()
         kind, name = request.match_info["kind"], request.match_info["name"]
-        if kind == "block" and hashlib.sha256(body).hexdigest() != name:
-            raise web.HTTPBadRequest(text="the block's sha256 does not match its name")
-        self._stores[kind].write(path, body)
-        return web.Response(body=name.encode(), headers={"ETag": f'"{hashlib.md5(body).hexdigest()}"'})
+        contents, size, etag = hashlib.sha256(), 0, hashlib.md5()
+        with self._stores[kind].incoming(path) as file:
+            async for chunk in request.content.iter_chunked(CHUNK):
+                size += len(chunk)
+                if size > MAX_BODY:
+                    raise web.HTTPRequestEntityTooLarge(max_size=MAX_BODY, actual_size=size)
+                contents.update(chunk)
+                etag.update(chunk)
+                file.write(chunk)
+            if kind == "block" and contents.hexdigest() != name:
+                raise web.HTTPBadRequest(text="the block's sha256 does not match its name")
+        return web.Response(body=name.encode(), headers={"ETag": f'"{etag.hexdigest()}"'})
 
-    async def _get(self, request: web.Request) -> web.Response:
+    async def _get(self, request: web.Request) -> web.StreamResponse:
         path, start, length = self._allowed(request)
         if not path.exists():
             raise web.HTTPNotFound(text="no such object")
         with path.open("rb") as file:
+            left = max(0, os.fstat(file.fileno()).st_size - start)
+            left = min(left, length) if length >= 0 else left
             file.seek(start)
-            return web.Response(body=file.read(length))
+            response = web.StreamResponse()
+            response.content_length = left
+            await response.prepare(request)
+            while left and (chunk := file.read(min(CHUNK, left))):
+                await response.write(chunk)
+                left -= len(chunk)
+        return response
 
 
 def _kept(path: Path, default: bytes) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from modal_proto import api_pb2
 
 from remote.local_cloud import scheduler
 from remote.local_cloud.ids import new_id
+from remote.local_cloud.input_tokens import input_token
+from remote.local_cloud.outputs import OutputOf, Outputs
 from remote.local_cloud.pulse import Pulse
 from remote.local_cloud.scheduler import Gone, InputState, InputStatus, Retry
 from remote.local_cloud.store import Store
@@ -28,13 +31,10 @@ CREATE TABLE IF NOT EXISTS inputs(
   payload BLOB NOT NULL, status TEXT NOT NULL, retry_count INTEGER NOT NULL, due REAL NOT NULL,
   task_id TEXT, crashes INTEGER NOT NULL, started_at REAL, UNIQUE(call_id, idx));
 CREATE INDEX IF NOT EXISTS inputs_open ON inputs(function_id, status) WHERE status <> 'done';
-CREATE TABLE IF NOT EXISTS outputs(
-  entry INTEGER PRIMARY KEY AUTOINCREMENT, call_id TEXT NOT NULL, idx INTEGER NOT NULL,
-  input_id TEXT NOT NULL UNIQUE, status INTEGER NOT NULL, item BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS outputs_of_call ON outputs(call_id, idx);
 """
 
 Result = api_pb2.GenericResult
+SYNC = api_pb2.FUNCTION_CALL_INVOCATION_TYPE_SYNC
 CANCELLED = "the call was cancelled"
 FAILURES = (
     Result.GENERIC_STATUS_FAILURE,
@@ -57,15 +57,21 @@ class Input:
     cancelled_at: float | None
     state: InputState
 
+    @property
+    def client_retries(self) -> bool:
+        """Whether the client, who waits for the result, decides over further tries."""
+        return self.invocation == SYNC
+
 
 class Calls:
     """All calls of this cloud. ``changed`` beats after every stored change; ``retry_of`` tells a
-    function's retry policy."""
+    function's retry policy; ``outputs`` is what came out."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._db = store.db
         store.define(_TABLES)
+        self.outputs = Outputs(store)
         self.changed = Pulse()
         self.retry_of: Callable[[str], Retry] = lambda function_id: Retry()
 
@@ -108,7 +114,9 @@ class Calls:
                 row = db.execute("SELECT input_id FROM inputs WHERE call_id=? AND idx=?", (call_id, item.idx))
                 input_id = row.fetchone()["input_id"]
                 accepted.append(
-                    api_pb2.FunctionPutInputsResponseItem(idx=item.idx, input_id=input_id, input_jwt=input_id)
+                    api_pb2.FunctionPutInputsResponseItem(
+                        idx=item.idx, input_id=input_id, input_jwt=input_token(input_id, item.idx)
+                    )
                 )
         self.changed.beat()
         return accepted
@@ -125,8 +133,8 @@ class Calls:
     def take(self, function_id: str, task_id: str, now: float) -> Input | None:
         """Give the oldest startable input of a function to a container, None if there is none."""
         found = self._select(
-            "i.function_id=? AND (i.status='pending' OR i.status='delayed' AND i.due<=?) "
-            "ORDER BY i.rowid LIMIT 1",
+            "i.function_id=? AND i.status<>'done' "
+            "AND (i.status='pending' OR i.status='delayed' AND i.due<=?) ORDER BY i.rowid LIMIT 1",
             (function_id, now),
         )
         if not found:
@@ -146,7 +154,7 @@ class Calls:
         result, cancelled = item.result, held.cancelled_at is not None
         if result.status == Result.GENERIC_STATUS_TERMINATED and not cancelled:
             result = Result(status=Result.GENERIC_STATUS_TIMEOUT, exception="the input ran into its timeout")
-        over = cancelled or result.status not in FAILURES
+        over = cancelled or held.client_retries or result.status not in FAILURES
         retry = self.retry_of(held.function_id)
         after = scheduler.output(held.state, task_id, success=over, retry=retry, now=now)
         if after == held.state:
@@ -154,7 +162,7 @@ class Calls:
         with self._store.transaction():
             self._save(held.input_id, after)
             if after.status is InputStatus.DONE:
-                self._publish(held, result, item, task_id)
+                self.outputs.publish(_name(held), result, item, task_id)
         self.changed.beat()
 
     def container_gone(self, task_id: str, why: Gone, now: float) -> list[Input]:
@@ -169,10 +177,22 @@ class Calls:
                 self._save(held.input_id, after)
                 if after.status is InputStatus.DONE:
                     text = f"the container crashed {after.crashes} times in a row"
-                    self._publish(held, Result(status=Result.GENERIC_STATUS_INTERNAL_FAILURE, exception=text))
+                    self.outputs.publish(_name(held), Result(status=_crash_status(held), exception=text))
                     ended.append(held)
         self.changed.beat()
         return ended
+
+    def retry(self, items: Iterable[tuple[str, int]]) -> None:
+        """Try inputs again because their client asks for it: (input id, number of the try; 0 for
+        the next one). What a try before has put out is forgotten."""
+        with self._store.transaction():
+            for input_id, count in items:
+                held = self.input(input_id)
+                after = scheduler.retry(held.state, count or held.state.retry_count + 1)
+                if after != held.state and held.cancelled_at is None:
+                    self._save(input_id, after)
+                    self.outputs.forget(input_id)
+        self.changed.beat()
 
     def finish(self, inputs: Iterable[Input], result: api_pb2.GenericResult) -> None:
         """End inputs with one result whatever they are doing."""
@@ -180,33 +200,12 @@ class Calls:
             for held in inputs:
                 if held.state.status is not InputStatus.DONE:
                     self._save(held.input_id, scheduler.finish(held.state))
-                    self._publish(held, result)
+                    self.outputs.publish(_name(held), result)
         self.changed.beat()
 
     def mark_cancelled(self, call_id: str) -> None:
         """Note when a call was cancelled."""
         self._db.execute("UPDATE calls SET cancelled_at=? WHERE call_id=?", (time.time(), call_id))
-
-    def outputs(
-        self, call_id: str, start: int, end: int | None, limit: int
-    ) -> list[api_pb2.FunctionGetOutputsItem]:
-        """Stored outputs of a call by index, ``end`` inclusive."""
-        rows = self._db.execute(
-            "SELECT item FROM outputs WHERE call_id=? AND idx>=? AND idx<=? ORDER BY idx LIMIT ?",
-            (call_id, start, end if end is not None else 2**62, limit),
-        )
-        return [api_pb2.FunctionGetOutputsItem.FromString(row["item"]) for row in rows]
-
-    def outputs_after(
-        self, call_id: str, entry: int, limit: int
-    ) -> tuple[list[api_pb2.FunctionGetOutputsItem], int]:
-        """Outputs in order of arrival after an entry, and the last entry: how `.map` reads."""
-        rows = self._db.execute(
-            "SELECT entry, item FROM outputs WHERE call_id=? AND entry>? ORDER BY entry LIMIT ?",
-            (call_id, entry, limit),
-        ).fetchall()
-        items = [api_pb2.FunctionGetOutputsItem.FromString(row["item"]) for row in rows]
-        return items, rows[-1]["entry"] if rows else entry
 
     def unfinished(self, call_id: str) -> int:
         """How many inputs of a call are not done."""
@@ -219,7 +218,24 @@ class Calls:
 
     def held_by(self, task_id: str) -> list[Input]:
         """What a container is running."""
-        return self._select("i.task_id=? AND i.status='running'", (task_id,))
+        return self._select("i.status<>'done' AND i.task_id=? AND i.status='running'", (task_id,))
+
+    def waiting(self, now: float) -> Counter[str]:
+        """Function id → how many of its inputs could start now."""
+        rows = self._db.execute(
+            "SELECT function_id, count(*) AS n FROM inputs WHERE status<>'done' "
+            "AND (status='pending' OR status='delayed' AND due<=?) GROUP BY function_id",
+            (now,),
+        )
+        return Counter({row["function_id"]: row["n"] for row in rows})
+
+    def running(self) -> list[Input]:
+        """What containers are running, without payloads."""
+        return self._select("i.status<>'done' AND i.status='running'", (), payload="x''")
+
+    def count_open(self) -> int:
+        """How many inputs are not done."""
+        return int(self._db.execute("SELECT count(*) FROM inputs WHERE status<>'done'").fetchone()[0])
 
     def open_inputs(self) -> list[Input]:
         """Everything that is not done, oldest first, without payloads."""
@@ -227,7 +243,9 @@ class Calls:
 
     def next_due(self) -> float | None:
         """When the next delayed input may start, in unix seconds."""
-        row = self._db.execute("SELECT min(due) FROM inputs WHERE status='delayed'").fetchone()
+        row = self._db.execute(
+            "SELECT min(due) FROM inputs WHERE status<>'done' AND status='delayed'"
+        ).fetchone()
         return row[0]  # type: ignore[no-any-return]
 
     def input(self, input_id: str) -> Input:
@@ -236,13 +254,6 @@ class Calls:
         if not found:
             raise KeyError(input_id)
         return found[0]
-
-    def result_counts(self, call_id: str) -> dict[int, int]:
-        """Result status → how many inputs of the call ended so."""
-        rows = self._db.execute(
-            "SELECT status, count(*) AS n FROM outputs WHERE call_id=? GROUP BY status", (call_id,)
-        )
-        return {row["status"]: row["n"] for row in rows}
 
     def _select(self, where: str, values: tuple[object, ...], payload: str = "i.payload") -> list[Input]:
         query = (
@@ -258,27 +269,14 @@ class Calls:
             (str(state.status), state.retry_count, state.due, state.task_id, state.crashes, input_id),
         )
 
-    def _publish(
-        self,
-        held: Input,
-        result: api_pb2.GenericResult,
-        item: api_pb2.FunctionPutOutputsItem | None = None,
-        task_id: str = "",
-    ) -> None:
-        output = api_pb2.FunctionGetOutputsItem(
-            result=result,
-            idx=held.idx,
-            input_id=held.input_id,
-            task_id=task_id,
-            retry_count=held.state.retry_count,
-        )
-        if item is not None:
-            output.data_format = item.data_format
-            output.input_started_at, output.output_created_at = item.input_started_at, item.output_created_at
-        self._db.execute(
-            "INSERT OR IGNORE INTO outputs(call_id, idx, input_id, status, item) VALUES(?,?,?,?,?)",
-            (held.call_id, held.idx, held.input_id, result.status, output.SerializeToString()),
-        )
+
+def _name(held: Input) -> OutputOf:
+    return OutputOf(held.call_id, held.idx, held.input_id, held.state.retry_count)
+
+
+def _crash_status(held: Input) -> Result.GenericStatus.ValueType:
+    """How a crash loop ends: a client with retries of its own repeats an internal failure for ever."""
+    return Result.GENERIC_STATUS_FAILURE if held.client_retries else Result.GENERIC_STATUS_INTERNAL_FAILURE
 
 
 def _input(row: sqlite3.Row) -> Input:

@@ -7,6 +7,10 @@ and the order in which they start and end; each part knows its own business.
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
+import sqlite3
+import time
 from pathlib import Path
 
 from modal_proto import api_pb2
@@ -14,10 +18,11 @@ from modal_proto import api_pb2
 from remote.local_cloud.answers import Answers
 from remote.local_cloud.apps import Apps, Function
 from remote.local_cloud.blobs import BlobServer, ObjectStore
-from remote.local_cloud.calls import Calls
+from remote.local_cloud.calls import Calls, Result
 from remote.local_cloud.containers import Containers
 from remote.local_cloud.data_out import DataOut
 from remote.local_cloud.dict_store import Dicts
+from remote.local_cloud.fault_plan import FaultPlan
 from remote.local_cloud.logs import Logs
 from remote.local_cloud.pool import Pool
 from remote.local_cloud.queue_store import Queues
@@ -36,12 +41,31 @@ from remote.local_cloud.rpc import (
 )
 from remote.local_cloud.rpc.area import Area
 from remote.local_cloud.rpc.servicer import Service
+from remote.local_cloud.schedules import Schedules
 from remote.local_cloud.secret_store import Secrets
 from remote.local_cloud.source_mounts import SourceMounts
 from remote.local_cloud.store import Store
+from remote.local_cloud.time_scale import time_scale
 from remote.local_cloud.volumes import Volumes
 
+log = logging.getLogger(__name__)
+
 COLLECT_SECONDS = 60.0
+COMMIT_SECONDS = 5.0
+AREAS: tuple[type[Area], ...] = (
+    workspace.WorkspaceRpc,
+    apps.AppRpc,
+    functions.FunctionRpc,
+    calls.CallRpc,
+    containers.ContainerRpc,
+    logs.LogRpc,
+    dicts.DictRpc,
+    queues.QueueRpc,
+    volumes.VolumeRpc,
+    secrets.SecretRpc,
+    blobs.BlobRpc,
+)
+"""All RPCs, by subject."""
 END_GRACE = 10.0
 
 
@@ -56,9 +80,11 @@ class Cloud:
         contents = ObjectStore(state_dir / "contents")
         self.contents, self.blobs = contents, ObjectStore(state_dir / "blobs")
         self.blob_server = BlobServer(self.blobs, contents, state_dir)
+        self.fault_plan = FaultPlan(self.store, time.time)
         self.apps = Apps(self.store)
         self.calls = Calls(self.store)
-        self.calls.retry_of = lambda function_id: self.apps.function(function_id).retry
+        self.calls.retry_of = lambda function_id: self.apps.function(function_id).retry.scaled(time_scale())
+        self.schedules = Schedules(self.store, self.apps, self.calls)
         self.data_out = DataOut()
         self.logs = Logs(self.store)
         self.dicts = Dicts(self.store)
@@ -68,37 +94,63 @@ class Cloud:
         self.source_mounts = SourceMounts(state_dir / "mounts", contents)
         self.containers = Containers(self, self.store)
         self.pool = Pool(self)
-        self.service = Service(self._areas(), token, Answers(self.store))
+        self.service = Service([area(self) for area in AREAS], token, Answers(self.store), self.fault_plan)
         self._loops: list[asyncio.Task[None]] = []
-
-    def _areas(self) -> list[Area]:
-        kinds: list[type[Area]] = [
-            workspace.WorkspaceRpc,
-            apps.AppRpc,
-            functions.FunctionRpc,
-            calls.CallRpc,
-            containers.ContainerRpc,
-            logs.LogRpc,
-            dicts.DictRpc,
-            queues.QueueRpc,
-            volumes.VolumeRpc,
-            secrets.SecretRpc,
-            blobs.BlobRpc,
-        ]
-        return [kind(self) for kind in kinds]
 
     async def start(self) -> None:
         """Take up where the last daemon on this directory stopped."""
         await self.blob_server.start()
         await self.containers.adopt_or_forget()
         self.volumes.discard_all_but(set(self.containers.live))
-        self._loops = [asyncio.create_task(self.pool.run()), asyncio.create_task(self._collect())]
+        loops = (self.pool.run(), self._collect(), self._commit_in_background(), self._look_at_apps())
+        self._loops = [asyncio.create_task(loop) for loop in loops]
 
     async def _collect(self) -> None:
-        """Free the disk of what no volume holds any more."""
+        """Free the disk of what no volume holds any more, and of dict entries whose time is over."""
         while True:
             await asyncio.sleep(COLLECT_SECONDS)
             self.volumes.collect()
+            self.dicts.expire()
+
+    async def _commit_in_background(self) -> None:
+        """Commit what containers have written every few seconds, as Modal does it, also what is only
+        half written."""
+        every = float(os.environ.get("LOCAL_CLOUD_COMMIT_SECONDS", COMMIT_SECONDS))
+        while every > 0:
+            await asyncio.sleep(every)
+            for container in list(self.containers.live.values()):
+                if not container.is_spare:
+                    await self._commit_all(container.task_id)
+
+    async def _commit_all(self, task_id: str) -> None:
+        for volume_id in self.volumes.mounted(task_id):
+            try:
+                await self.volumes.commit(task_id, volume_id)
+            except (OSError, KeyError, sqlite3.Error):
+                if task_id in self.containers.live:
+                    log.exception("the background commit of %s failed", volume_id)
+
+    async def _look_at_apps(self) -> None:
+        """Call what is scheduled; stop what was run by a client that is gone."""
+        while True:
+            await asyncio.sleep(1.0)
+            try:
+                self.schedules.call_due(time.time())
+                for app_id in self.apps.abandoned():
+                    self.stop_app(app_id)
+            except Exception:
+                log.exception("a look at the apps failed; trying again")
+
+    def stop_app(self, app_id: str) -> None:
+        """Stop an app: its open inputs end as terminated, its containers are interrupted."""
+        self.apps.stop(app_id)
+        result = Result(status=Result.GENERIC_STATUS_TERMINATED, exception="the app was stopped")
+        own = [i for i in self.calls.open_inputs() if self.apps.function(i.function_id).app_id == app_id]
+        self.calls.finish(own, result)
+        for container in list(self.containers.live.values()):
+            if container.app_id == app_id:
+                container.current.clear()
+                self.containers.stop(container, preempted=False)
 
     async def stop(self) -> None:
         """End every container and then ourselves; inputs that were running are kept for later."""
@@ -115,13 +167,9 @@ class Cloud:
 
     def spare_candidates(self) -> list[Function]:
         """Deployed functions that a warm spare is worth having for, newest app first."""
-        found = []
-        for app in self.apps.all():
-            if app["state"] == api_pb2.APP_STATE_DEPLOYED:
-                found += [
-                    f for f in self.apps.functions_of(app["app_id"]) if f.definition.is_checkpointing_function
-                ]
-        return found
+        deployed = [app for app in self.apps.all() if app["state"] == api_pb2.APP_STATE_DEPLOYED]
+        functions = [f for app in deployed for f in self.apps.functions_of(app["app_id"])]
+        return [f for f in functions if f.definition.is_checkpointing_function]
 
     def handle_of(self, object_id: str) -> api_pb2.Object:
         """What a container needs to know of an object that its function depends on."""

@@ -19,8 +19,8 @@ class Container:
 
     ``current`` is input id → call id of what it runs; ``doubtful`` are inputs that the last daemon
     gave it perhaps without its hearing of it; ``cancelled`` are inputs that it has yet to be told
-    to abandon. It is ``ready`` once it has asked for an input. ``kill_at`` (unix seconds) is set
-    once it has been interrupted.
+    to abandon. It is ``ready`` once it has asked for an input, and takes ``slots`` of them at once.
+    ``kill_at`` (unix seconds) is set once it has been interrupted.
     """
 
     task_id: str
@@ -33,6 +33,8 @@ class Container:
     child: subprocess.Popen[bytes] | None
     start_kind: str
     enqueued_at: float
+    slots: int = 1
+    single_use: bool = False
     server: Server | None = None
     parked: bool = False
     ready: bool = False
@@ -64,6 +66,11 @@ class Container:
             tail.read()
 
     @property
-    def is_free(self) -> bool:
-        """Whether it will ask for an input by itself."""
-        return not (self.parked or self.current or self.stopping or self.draining)
+    def serves(self) -> bool:
+        """Whether it will go on asking for inputs by itself."""
+        return not (self.parked or self.stopping or self.draining)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it serves, and has no input now."""
+        return self.serves and not self.current

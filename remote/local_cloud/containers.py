@@ -23,12 +23,15 @@ from typing import TYPE_CHECKING
 from grpclib.server import Server
 
 from remote.local_cloud import container_launch, faults, processes
+from remote.local_cloud.buckets import bucket_directory
 from remote.local_cloud.container import Container
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.logs import STDERR, STDOUT, SYSTEM, LogTail, Origin
 from remote.local_cloud.rpc.area import Peer
+from remote.local_cloud.scaling import Scaling
 from remote.local_cloud.scheduler import Gone
 from remote.local_cloud.store import Store
+from remote.local_cloud.time_scale import time_scale
 
 if TYPE_CHECKING:
     from remote.local_cloud.apps import Function
@@ -62,7 +65,7 @@ class Containers:
 
     async def start(self, function: Function, *, park: bool) -> Container:
         """Start the entrypoint for a function; ``park`` holds it at its checkpoint as a spare."""
-        task_id = new_id("ta")
+        task_id, scaling = new_id("ta"), Scaling.of(function.definition)
         directory = self._cloud.containers_dir / task_id
         for name in ("", "work", "faults", "tmp"):
             (directory / name).mkdir(mode=0o700)
@@ -71,6 +74,8 @@ class Containers:
             volume.mount_path: await self._cloud.volumes.open_working_copy(task_id, volume.volume_id)
             for volume in function.definition.volume_mounts
         }
+        for bucket in function.definition.cloud_bucket_mounts:
+            mounts[bucket.mount_path] = bucket_directory(self._cloud.state_dir / "buckets", bucket)
         server = await self._serve(task_id)
         environment = container_launch.environment(
             self._cloud, function, task_id, directory, mounts, park=park
@@ -87,6 +92,8 @@ class Containers:
             child=child,
             start_kind="warm_spare" if park else "cold",
             enqueued_at=time.time(),
+            slots=scaling.slots,
+            single_use=scaling.single_use,
             server=server,
         )
         self._insert(container)
@@ -103,9 +110,10 @@ class Containers:
         temporary.write_text(json.dumps({"task_id": container.task_id, "modal_local_start": "warm_spare"}))
         temporary.rename(path)
 
-    def stop(self, container: Container, *, grace: float = GRACE_SECONDS, preempted: bool = True) -> None:
+    def stop(self, container: Container, *, grace: float | None = None, preempted: bool = True) -> None:
         """Interrupt now, kill the group after the grace. A second stop can only shorten the grace;
         it does not interrupt again."""
+        grace = GRACE_SECONDS * time_scale() if grace is None else grace
         kill_at = time.time() + (0.0 if container.parked else grace)
         if container.kill_at is None:
             container.preempted = preempted
@@ -174,6 +182,7 @@ class Containers:
         if row["start_kind"] == "warm_spare" and row["started_at"] is None:
             processes.kill_group(row["pid"])
             return None
+        scaling = Scaling.of(self._cloud.apps.function(row["function_id"]).definition)
         container = Container(
             task_id=row["task_id"],
             function_id=row["function_id"],
@@ -189,6 +198,8 @@ class Containers:
             started_at=row["started_at"],
             kill_at=row["kill_at"],
             preempted=bool(row["preempted"]),
+            slots=scaling.slots,
+            single_use=scaling.single_use,
         )
         for held in self._cloud.calls.held_by(container.task_id):
             container.current[held.input_id] = held.call_id
@@ -253,6 +264,7 @@ class Containers:
             self._cloud.logs.add(self.origin(container), SYSTEM, [line])
         self._cloud.calls.container_gone(container.task_id, why, time.time())
         self.on_exit(container, why)
+        self._cloud.logs.changed.beat()  # a stream may have waited for the last container of its app
         await asyncio.to_thread(shutil.rmtree, container.directory, ignore_errors=True)
         await asyncio.to_thread(self._cloud.volumes.discard, container.task_id)
 

@@ -27,6 +27,7 @@ from grpclib.server import Server
 
 from remote.local_cloud import processes
 from remote.local_cloud.cloud import Cloud
+from remote.local_cloud.fault_control import FaultControl
 from remote.local_cloud.places import Places, write_private
 from remote.local_cloud.rpc.area import Peer
 
@@ -66,11 +67,14 @@ async def _serve(places: Places) -> None:
     server = Server([cloud.service.for_peer(Peer())])
     await server.start(path=str(control))
     control.chmod(0o600)
+    faults = FaultControl(cloud, sockets / "faults.sock")
+    await faults.start()
     write_private(places.client_file, json.dumps(client_content))
     status = asyncio.create_task(_write_status(places, cloud))
     await ended.wait()
     places.client_file.unlink(missing_ok=True)
     status.cancel()
+    await faults.close()
     server.close()
     await cloud.stop()
     control.unlink(missing_ok=True)
@@ -104,8 +108,9 @@ async def _write_status(places: Places, cloud: Cloud) -> None:
             "at": time.time(),
             "containers": sum(1 for c in live if not c.is_spare),
             "spares_ready": sum(1 for c in live if c.parked),
-            "inputs_open": len(cloud.calls.open_inputs()),
+            "inputs_open": cloud.calls.count_open(),
             "unimplemented": dict(cloud.service.unimplemented),
+            "faults": cloud.fault_plan.report(),
         }
         write_private(places.status_file, json.dumps(content))
         await asyncio.sleep(2.0)

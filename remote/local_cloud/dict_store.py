@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.store import Store
@@ -12,9 +12,17 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS dicts(dict_id TEXT PRIMARY KEY, name TEXT UNIQUE, created_at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS dict_items(
   dict_id TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY(dict_id, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dict_uses(
+  dict_id TEXT NOT NULL, key BLOB NOT NULL, used_at REAL NOT NULL, PRIMARY KEY(dict_id, key)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dict_uses_by_age ON dict_uses(used_at);
+CREATE TRIGGER IF NOT EXISTS dict_item_gone AFTER DELETE ON dict_items BEGIN
+  DELETE FROM dict_uses WHERE dict_id=old.dict_id AND key=old.key; END;
 """
 MAX_ENTRIES = 10_000
 MAX_VALUE_BYTES = 100 * 1024**2
+KEPT_SECONDS = 7 * 24 * 3600.0
+USE_NOTED_EVERY = 3600.0
+"""A read is noted only if the last noted use is older (seconds): a read stays a read."""
 
 
 class LimitError(ValueError):
@@ -22,11 +30,12 @@ class LimitError(ValueError):
 
 
 class Dicts:
-    """All dicts of this cloud."""
+    """All dicts of this cloud. ``clock`` gives unix seconds."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._db = store.db
+        self._clock = clock
         store.define(_TABLES)
 
     def create(self, name: str | None) -> str:
@@ -55,9 +64,29 @@ class Dicts:
     def get(self, dict_id: str, key: bytes) -> bytes | None:
         """The value of a key."""
         row = self._db.execute(
-            "SELECT value FROM dict_items WHERE dict_id=? AND key=?", (dict_id, key)
+            "SELECT value, used_at FROM dict_items LEFT JOIN dict_uses USING(dict_id, key) "
+            "WHERE dict_id=? AND key=?",
+            (dict_id, key),
         ).fetchone()
-        return row["value"] if row else None
+        if row is None:
+            return None
+        if self._clock() - (row["used_at"] or 0.0) > USE_NOTED_EVERY:
+            self._note_use(dict_id, [key])
+        return row["value"]  # type: ignore[no-any-return]
+
+    def expire(self) -> int:
+        """Drop entries that nobody has read or written for seven days; how many."""
+        before = self._clock() - KEPT_SECONDS
+        return self._db.execute(
+            "DELETE FROM dict_items WHERE (dict_id, key) IN "
+            "(SELECT dict_id, key FROM dict_uses WHERE used_at<?)",
+            (before,),
+        ).rowcount
+
+    def _note_use(self, dict_id: str, keys: Iterable[bytes]) -> None:
+        now = self._clock()
+        rows = [(dict_id, key, now) for key in keys]
+        self._db.executemany("INSERT OR REPLACE INTO dict_uses VALUES(?,?,?)", rows)
 
     def update(self, dict_id: str, items: Iterable[tuple[bytes, bytes]], *, if_not_exists: bool) -> bool:
         """Write all items, or with ``if_not_exists`` those whose key is new; whether any was new."""
@@ -72,6 +101,7 @@ class Dicts:
                 db.execute(f"{verb} INTO dict_items VALUES(?,?,?)", (dict_id, key, value)).rowcount
                 for key, value in entries
             ]
+            self._note_use(dict_id, [key for key, _ in entries])
         return any(written)
 
     def pop(self, dict_id: str, key: bytes) -> bytes | None:

@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING
 from modal_proto import api_pb2
 
 from remote.local_cloud import scheduler
-from remote.local_cloud.apps import STOPPED, Function
+from remote.local_cloud.apps import LIVE_STATES, Function
 from remote.local_cloud.calls import CANCELLED, Input, Result
 from remote.local_cloud.container import Container
+from remote.local_cloud.scaling import Scaling
 from remote.local_cloud.scheduler import Gone
+from remote.local_cloud.time_scale import time_scale
 
 if TYPE_CHECKING:
     from remote.local_cloud.cloud import Cloud
 
 log = logging.getLogger(__name__)
 
-DEFAULT_LIMIT = 8
 SPARES_IN_ALL = 2
 SPARE_DELAY_SECONDS = 15.0
-IDLE_SECONDS = 60
 STARTUP_SECONDS = 300
 FAILED_STARTS_ALLOWED = 3
 CANCEL_GRACE = 30.0
@@ -44,6 +44,7 @@ class Pool:
     def __init__(self, cloud: Cloud, *, spares: int | None = None) -> None:
         self._cloud = cloud
         self._spares = int(os.environ.get("LOCAL_CLOUD_SPARES", SPARES_IN_ALL)) if spares is None else spares
+        self._called: set[str] = set()
         self._failed: Counter[str] = Counter()
         self._not_before: dict[str, float] = {}
         self._spare_not_before: dict[str, float] = {}
@@ -63,28 +64,30 @@ class Pool:
 
     async def _match(self) -> None:
         now = time.time()
-        waiting: Counter[str] = Counter()
-        for item in self._cloud.calls.open_inputs():
-            if scheduler.startable(item.state, now):
-                waiting[item.function_id] += 1
-            elif item.state.task_id:
-                self._check_limits(item, now)
+        for item in self._cloud.calls.running():
+            self._check_limits(item, now)
         self._told = {key: at for key, at in self._told.items() if now - at < 2 * CANCEL_GRACE}
-        for function_id, count in waiting.items():
-            await self._provide(self._cloud.apps.function(function_id), count, now)
+        waiting = self._cloud.calls.waiting(now)
+        self._called |= waiting.keys()
+        for function_id in waiting.keys() | self._kept_warm():
+            await self._provide(self._cloud.apps.function(function_id), waiting[function_id], now)
         await self._keep_spares(now)
         self._end_slow_and_idle(now)
 
     async def _provide(self, function: Function, waiting: int, now: float) -> None:
         key = function.key
-        if self._cloud.apps.get(function.app_id)["state"] == STOPPED:
+        if self._cloud.apps.get(function.app_id)["state"] not in LIVE_STATES:
             return
         own = [c for c in self._cloud.containers.live.values() if c.function_id == function.function_id]
-        free = sum(1 for c in own if c.is_free and c.key == key)
-        limit = function.definition.concurrency_limit or DEFAULT_LIMIT
-        busy = sum(1 for c in own if not c.parked and not c.stopping)
-        wanted = min(waiting - free, limit - busy)
-        if wanted > 0 and now < self._not_before.get(key, 0.0):
+        serving = [c for c in own if c.serves and c.key == key]
+        scaling = self._cloud.apps.scaling(function)
+        wanted = scaling.to_start(
+            waiting=waiting,
+            open_slots=sum(max(0, scaling.target - len(c.current)) for c in serving),
+            containers=sum(1 for c in own if not c.parked and not c.stopping),
+            idle=sum(1 for c in serving if c.is_idle),
+        )
+        if wanted > 0 and (now < self._not_before.get(key, 0.0) or not self._cloud.fault_plan.has_capacity):
             return
         parked = [c for c in own if c.parked and c.key == key]
         for _ in range(wanted):
@@ -93,6 +96,19 @@ class Pool:
                 await self._release(parked.pop())
             else:
                 await self._start(function, park=False)
+
+    def _kept_warm(self) -> set[str]:
+        """Functions that want containers also while nothing waits: those with a minimum, once
+        deployed, and those with a minimum or a buffer that were called."""
+        called = {i for i in self._called if self._scaling(i).minimum or self._scaling(i).buffer}
+        return called | {
+            function.function_id
+            for function in self._cloud.apps.live_functions()
+            if self._scaling(function.function_id).minimum and not function.has_parameters
+        }
+
+    def _scaling(self, function_id: str) -> Scaling:
+        return self._cloud.apps.scaling(self._cloud.apps.function(function_id))
 
     async def _start(self, function: Function, *, park: bool) -> None:
         try:
@@ -118,7 +134,7 @@ class Pool:
                 self._cloud.containers.stop(container, grace=0.0)
         covered = {c.key for c in spares}
         working = {c.key for c in self._cloud.containers.live.values() if not c.is_spare and not c.stopping}
-        room = self._spares - len(covered & candidates.keys())
+        room = self._spares - len(covered & candidates.keys()) if self._cloud.fault_plan.has_capacity else 0
         for key, function in candidates.items():
             due = max(
                 self._not_before.get(key, 0.0),
@@ -129,14 +145,21 @@ class Pool:
                 room -= 1
 
     def _end_slow_and_idle(self, now: float) -> None:
+        serving: dict[str, list[Container]] = {}
         for container in self._cloud.containers.live.values():
             definition = self._cloud.apps.function(container.function_id).definition
             if not container.ready:
                 self._check_start(container, definition.startup_timeout_secs, now)
-                continue
-            if not container.is_free:
-                continue
-            if now - container.idle_since > (definition.task_idle_timeout_secs or IDLE_SECONDS):
+            if container.serves:
+                serving.setdefault(container.function_id, []).append(container)
+        for function_id, containers in serving.items():
+            self._end_idle(self._scaling(function_id), containers, now)
+
+    def _end_idle(self, scaling: Scaling, containers: list[Container], now: float) -> None:
+        idle = sorted((c for c in containers if c.is_idle and c.ready), key=lambda c: c.idle_since)
+        keep = scaling.to_keep_idle(containers=len(containers), idle=len(idle))
+        for container in idle[: len(idle) - keep]:
+            if now - container.idle_since > scaling.idle_seconds:
                 container.draining = True
                 self._cloud.calls.changed.beat()
 
@@ -155,7 +178,7 @@ class Pool:
         container = self._cloud.containers.live.get(item.state.task_id or "")
         started = item.started_at or now
         if item.cancelled_at is not None:
-            if now - item.cancelled_at > CANCEL_GRACE:
+            if now - item.cancelled_at > CANCEL_GRACE * time_scale():
                 result = Result(status=Result.GENERIC_STATUS_TERMINATED, exception=CANCELLED)
                 self._end_by_force(item, container, result)
             return
@@ -166,7 +189,7 @@ class Pool:
         if told == now:
             container.cancelled.append(item.input_id)
             container.wake.beat()
-        elif now - told > CANCEL_GRACE:
+        elif now - told > CANCEL_GRACE * time_scale():
             result = Result(status=Result.GENERIC_STATUS_TIMEOUT, exception=f"timed out after {limit} s")
             self._end_by_force(item, container, result)
 

@@ -73,6 +73,22 @@ async def _readable(descriptor: int) -> None:
         os.close(descriptor)
 
 
+def uses(pid: int, directory: Path) -> bool:
+    """Whether a process or one of its children has a file below a directory open, or works in it."""
+    with contextlib.suppress(psutil.Error):
+        root = psutil.Process(pid)
+        return any(_uses(process, directory) for process in [root, *root.children(recursive=True)])
+    return False
+
+
+def _uses(process: psutil.Process, directory: Path) -> bool:
+    try:
+        paths = [process.cwd(), *(file.path for file in process.open_files())]
+    except psutil.Error:
+        return False
+    return any(Path(path).is_relative_to(directory) for path in paths)
+
+
 def interrupt(pid: int) -> None:
     """SIGINT to one process, as Modal does it: its children are not told."""
     with contextlib.suppress(ProcessLookupError):

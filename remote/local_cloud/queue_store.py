@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.pulse import Pulse
@@ -18,7 +18,12 @@ CREATE INDEX IF NOT EXISTS queue_order ON queue_items(queue_id, partition, entry
 """
 MAX_ITEMS = 5_000
 MAX_ITEM_BYTES = 1024**2
+MAX_PARTITION_BYTES = 64 * 1024**2
+MAX_PARTITIONS = 100_000
+MAX_KEY_BYTES = 64
 DEFAULT_TTL = 24 * 3600
+TTL_SLACK = 0.05
+"""A put renews its partition's time only if that is later by this share: a put stays cheap."""
 
 
 class QueueFullError(RuntimeError):
@@ -26,18 +31,19 @@ class QueueFullError(RuntimeError):
 
 
 class Queues:
-    """All queues of this cloud. ``changed`` beats after a put."""
+    """All queues of this cloud. ``changed`` beats after a put; ``clock`` gives unix seconds."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._db = store.db
+        self._clock = clock
         store.define(_TABLES)
         self.changed = Pulse()
 
     def create(self, name: str | None) -> str:
         """A new queue; its id."""
         queue_id = new_id("qu")
-        self._db.execute("INSERT INTO queues VALUES(?,?,?)", (queue_id, name, time.time()))
+        self._db.execute("INSERT INTO queues VALUES(?,?,?)", (queue_id, name, self._clock()))
         return queue_id
 
     def find(self, name: str) -> str | None:
@@ -51,13 +57,26 @@ class Queues:
         return [(row["name"], row["queue_id"], row["created_at"]) for row in rows]
 
     def put(self, queue_id: str, partition: bytes, values: Sequence[bytes], ttl: float) -> None:
-        """Append items; QueueFullError if they would not all fit, ValueError for one too large."""
+        """Append items; QueueFullError if they would not all fit, ValueError for what never will. The
+        whole partition lasts ``ttl`` seconds from its last put."""
         if any(len(value) > MAX_ITEM_BYTES for value in values):
             raise ValueError(f"an item of more than {MAX_ITEM_BYTES} bytes")
-        expires = time.time() + (ttl or DEFAULT_TTL)
+        if len(partition) > MAX_KEY_BYTES:
+            raise ValueError(f"a partition key of more than {MAX_KEY_BYTES} bytes")
+        ttl = ttl or DEFAULT_TTL
+        expires = self._clock() + ttl
         with self._store.transaction() as db:
-            if self.length(queue_id, partition) + len(values) > MAX_ITEMS:
+            items, size = self._fill(queue_id, partition)
+            if items + len(values) > MAX_ITEMS:
                 raise QueueFullError(f"a partition holds at most {MAX_ITEMS} items")
+            if size + sum(map(len, values)) > MAX_PARTITION_BYTES:
+                raise QueueFullError(f"a partition holds at most {MAX_PARTITION_BYTES} bytes")
+            if not items and self.partitions(queue_id) >= MAX_PARTITIONS:
+                raise QueueFullError(f"a queue has at most {MAX_PARTITIONS} partitions")
+            db.execute(
+                "UPDATE queue_items SET expires_at=? WHERE queue_id=? AND partition=? AND expires_at<?",
+                (expires, queue_id, partition, expires - ttl * TTL_SLACK),
+            )
             db.executemany(
                 "INSERT INTO queue_items(queue_id, partition, value, expires_at) VALUES(?,?,?,?)",
                 [(queue_id, partition, value, expires) for value in values],
@@ -80,7 +99,7 @@ class Queues:
         row = self._db.execute(
             "SELECT count(*) FROM queue_items "
             "WHERE queue_id=? AND (? IS NULL OR partition=?) AND expires_at>?",
-            (queue_id, partition, partition, time.time()),
+            (queue_id, partition, partition, self._clock()),
         )
         return int(row.fetchone()[0])
 
@@ -88,7 +107,7 @@ class Queues:
         """How many partitions hold items."""
         row = self._db.execute(
             "SELECT count(DISTINCT partition) FROM queue_items WHERE queue_id=? AND expires_at>?",
-            (queue_id, time.time()),
+            (queue_id, self._clock()),
         )
         return int(row.fetchone()[0])
 
@@ -104,8 +123,17 @@ class Queues:
         self.clear(queue_id, None)
         self._db.execute("DELETE FROM queues WHERE queue_id=?", (queue_id,))
 
+    def _fill(self, queue_id: str, partition: bytes) -> tuple[int, int]:
+        """How many items a partition has, and of how many bytes."""
+        row = self._db.execute(
+            "SELECT count(*), coalesce(sum(length(value)), 0) FROM queue_items "
+            "WHERE queue_id=? AND partition=? AND expires_at>?",
+            (queue_id, partition, self._clock()),
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
     def _rows(self, queue_id: str, partition: bytes, entry: int, count: int) -> list[tuple[int, bytes]]:
-        now = time.time()
+        now = self._clock()
         self._db.execute("DELETE FROM queue_items WHERE queue_id=? AND expires_at<=?", (queue_id, now))
         rows = self._db.execute(
             "SELECT entry, value FROM queue_items WHERE queue_id=? AND partition=? AND entry>? "

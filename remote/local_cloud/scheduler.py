@@ -7,7 +7,8 @@ the value that comes back. An input is PENDING (may start), DELAYED (may start a
 * a failed output is retried after ``min(initial * coefficient ** (k - 1), max)`` while k ≤ retries;
 * a preempted or crashed container gives its input back with the retry count unchanged;
 * crashes in a row without an output wait longer each time, and at last fail the input;
-* a cancelled input is done, and nothing that arrives later changes that.
+* a cancelled input is done, and nothing that arrives later changes that;
+* a client that waits for its call keeps the retries to itself: it asks for each further try.
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ class Retry:
     def delay(self, k: int) -> float:
         """Seconds before retry k (from 1)."""
         return min(self.initial_delay * self.coefficient ** (k - 1), self.max_delay)
+
+    def scaled(self, factor: float) -> Retry:
+        """The same policy with shorter or longer delays."""
+        return replace(self, initial_delay=self.initial_delay * factor, max_delay=self.max_delay * factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +107,14 @@ def gone(state: InputState, task_id: str, why: Gone, now: float) -> InputState:
         return replace(state, status=InputStatus.DONE, crashes=crashes)
     wait = 0.0 if crashes <= CRASHES_BEFORE_DELAY else min(2.0 ** (crashes - 2), CRASH_DELAY_MAX)
     return replace(state, status=InputStatus.DELAYED, due=now + wait, task_id=None, crashes=crashes)
+
+
+def retry(state: InputState, count: int) -> InputState:
+    """The client asks for try number ``count`` (the first one is 0) of an input that is done; asked
+    again for a try that there was, nothing happens. Crashes in a row go on counting."""
+    if state.status is not InputStatus.DONE or count <= state.retry_count:
+        return state
+    return replace(state, status=InputStatus.PENDING, retry_count=count, due=0.0, task_id=None)
 
 
 def finish(state: InputState) -> InputState:

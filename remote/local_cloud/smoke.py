@@ -145,7 +145,11 @@ def expect(what: str, seen: object, wanted: object) -> None:
 def temporary_cloud() -> Iterator[Places]:
     """A cloud that nobody else uses, and the environment of a client of it; all gone at the end."""
     root = Path(tempfile.mkdtemp(prefix="lc-"))
-    os.environ |= {"XDG_RUNTIME_DIR": str(root), "LOCAL_CLOUD_SPARES": "0"}
+    os.environ |= {
+        "XDG_RUNTIME_DIR": str(root),
+        "LOCAL_CLOUD_SPARES": "0",
+        "LOCAL_CLOUD_COMMIT_SECONDS": "0",
+    }
     places = Places(root / "state")
     try:
         daemon.up(places)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from modal_proto import api_pb2
 from remote.local_cloud.blobs import ObjectStore
 
 CODE_ROOT = "/root/"
+_MOUNT_ID = re.compile(r"mo-[0-9a-f]{22}\Z")
 
 
 class SourceMounts:
@@ -64,5 +66,5 @@ class SourceMounts:
 
     def paths(self, mount_ids: Iterable[str]) -> list[Path]:
         """Directories to import from, in order."""
-        candidates = (self._directory / mount_id for mount_id in mount_ids)
+        candidates = (self._directory / mount_id for mount_id in mount_ids if _MOUNT_ID.match(mount_id))
         return [path for path in candidates if path.is_dir()]

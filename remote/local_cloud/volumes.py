@@ -4,25 +4,26 @@ A container sees what was committed when it started and its own writes; others s
 its commit and their own reload. The last writer of a file wins. What was not committed when the
 container dies is gone. A commit reads only what changed since it was last looked at (size, mtime and
 inode), so it costs what changed, not what the volume holds; it is one transaction after the contents
-are on disk. Working copies are copies, not hard links: a program that writes in place would
-otherwise change committed contents.
+are on disk. Working copies are copies (sharing blocks where the file system can), not hard links: a
+program that writes in place would otherwise change committed contents. Unless it is switched off,
+containers are committed in the background too, as Modal does it, half-written files included.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
 import shutil
+import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from remote.local_cloud.blobs import ObjectStore
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.store import Store
+from remote.local_cloud.working_copy import Committed, Seen, bring, load_seen, save_seen, take_changes
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS volumes(
@@ -31,29 +32,9 @@ CREATE TABLE IF NOT EXISTS volume_files(
   volume_id TEXT NOT NULL, path TEXT NOT NULL, sha TEXT NOT NULL, size INTEGER NOT NULL, mtime REAL NOT NULL,
   mode INTEGER NOT NULL, PRIMARY KEY(volume_id, path)) WITHOUT ROWID;
 """
-MAX_PATH = 4096
+MAX_PATH = 4095
+MAX_NAME = 255
 UNUSED_SECONDS = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """One file of a committed tree."""
-
-    path: str
-    sha: str
-    size: int
-    mtime: float
-    mode: int
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a working file looked like when it was last equal to the contents ``sha``."""
-
-    sha: str
-    size: int
-    mtime_ns: int
-    inode: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +51,11 @@ class VolumePathError(ValueError):
 
 
 def clean_path(path: str) -> str:
-    """A volume path in its one form: relative, no ``..``, no NUL, at most 4,096 bytes."""
+    """A volume path in its one form: relative, no ``..``, no NUL, at most 4,095 bytes
+    and 255 in each name."""
     parts = PurePosixPath(path.lstrip("/")).parts
-    if "\0" in path or ".." in parts or len(path.encode()) > MAX_PATH or not parts:
+    too_long = len(path.encode()) > MAX_PATH or any(len(part.encode()) > MAX_NAME for part in parts)
+    if "\0" in path or ".." in parts or too_long or not parts:
         raise VolumePathError(f"{path[:80]!r} is not a path inside a volume")
     return str(PurePosixPath(*parts))
 
@@ -87,6 +70,7 @@ class Volumes:
         working_dir.mkdir(mode=0o700, exist_ok=True)
         store.define(_TABLES)
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+        self._seen: dict[tuple[str, str], dict[str, Seen]] = {}
         self._users = 0
 
     def create(self, name: str | None, version: int) -> str:
@@ -130,10 +114,7 @@ class Volumes:
     def put(self, volume_id: str, files: list[Committed]) -> None:
         """Publish files whose contents are stored."""
         with self._store.transaction() as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO volume_files VALUES(?,?,?,?,?,?)",
-                [(volume_id, clean_path(f.path), f.sha, f.size, f.mtime, f.mode) for f in files],
-            )
+            _publish(db, volume_id, files)
 
     def remove(self, volume_id: str, paths: list[str]) -> None:
         """Remove committed files."""
@@ -144,8 +125,9 @@ class Volumes:
 
     async def open_working_copy(self, task_id: str, volume_id: str) -> Path:
         """A fresh directory with the committed tree; what a container sees as the volume."""
+        self.describe(volume_id)
         self._root(task_id, volume_id).mkdir(mode=0o700, parents=True)
-        self._save_seen(task_id, volume_id, {})
+        await self._note_seen(task_id, volume_id, {})
         await self.reload(task_id, volume_id)
         return self._root(task_id, volume_id)
 
@@ -153,22 +135,18 @@ class Volumes:
         """Publish what the container changed. Its own writes win; files it did not touch stay."""
         started = time.monotonic()
         async with self._using(task_id, volume_id):
-            root, seen = self._root(task_id, volume_id), self._load_seen(task_id, volume_id)
-            changed, now_seen = await asyncio.to_thread(self._take_changes, root, seen)
+            root, seen = self._root(task_id, volume_id), self._seen_by(task_id, volume_id)
+            changed, now_seen = await asyncio.to_thread(take_changes, root, seen, self._objects)
             gone = [path for path in seen if path not in now_seen]
             committed = {file.path: file.sha for file in self.files(volume_id)} if gone else {}
-            with self._store.transaction():
-                db = self._store.db
-                db.executemany(
-                    "INSERT OR REPLACE INTO volume_files VALUES(?,?,?,?,?,?)",
-                    [(volume_id, f.path, f.sha, f.size, f.mtime, f.mode) for f in changed],
-                )
+            with self._store.transaction() as db:
+                _publish(db, volume_id, changed)
                 db.executemany(
                     "DELETE FROM volume_files WHERE volume_id=? AND path=?",
                     [(volume_id, path) for path in gone if committed.get(path) == seen[path].sha],
                 )
-            if changed or gone:
-                self._save_seen(task_id, volume_id, now_seen)
+            if now_seen != seen:
+                await self._note_seen(task_id, volume_id, now_seen)
         return CommitResult(
             len(changed) + len(gone), sum(f.size for f in changed), time.monotonic() - started
         )
@@ -176,15 +154,25 @@ class Volumes:
     async def reload(self, task_id: str, volume_id: str) -> None:
         """Bring what others committed into a working copy; the container's own changes stay."""
         async with self._using(task_id, volume_id):
-            root, seen = self._root(task_id, volume_id), self._load_seen(task_id, volume_id)
+            root, seen = self._root(task_id, volume_id), self._seen_by(task_id, volume_id)
             committed = {file.path: file for file in self.files(volume_id)}
-            now_seen = await asyncio.to_thread(self._bring, root, committed, seen)
-            self._save_seen(task_id, volume_id, now_seen)
+            now_seen = await asyncio.to_thread(bring, root, committed, seen, self._objects)
+            if now_seen != seen:
+                await self._note_seen(task_id, volume_id, now_seen)
 
     async def reload_all(self, task_id: str) -> None:
         """Reload every volume of a container."""
-        for path in list((self._working / task_id).glob("*.json")):
-            await self.reload(task_id, path.stem)
+        for volume_id in self.mounted(task_id):
+            await self.reload(task_id, volume_id)
+
+    def mounted(self, task_id: str) -> list[str]:
+        """The volumes that a container has."""
+        return [path.stem for path in (self._working / task_id).glob("*.json")]
+
+    def path_in(self, task_id: str, volume_id: str) -> Path:
+        """Where a container has a volume; KeyError for one that it has not."""
+        self._seen_by(task_id, volume_id)
+        return self._root(task_id, volume_id)
 
     def collect(self) -> int:
         """Delete contents that no committed file needs any more; how many. Never while a commit or
@@ -205,23 +193,12 @@ class Volumes:
             finally:
                 self._users -= 1
 
-    def _bring(self, root: Path, committed: dict[str, Committed], seen: dict[str, Seen]) -> dict[str, Seen]:
-        now_seen = dict(seen)
-        for path, file in committed.items():
-            before = seen.get(path)
-            if (before is None or before.sha != file.sha) and _looks_like(root / path, before):
-                now_seen[path] = self._materialise(root, file)
-        for path in [path for path in seen if path not in committed]:
-            if _looks_like(root / path, seen[path]):
-                (root / path).unlink(missing_ok=True)
-                del now_seen[path]
-        return now_seen
-
     def discard(self, task_id: str) -> None:
         """Drop a container's working copies with whatever was not committed."""
         shutil.rmtree(self._working / task_id, ignore_errors=True)
-        for key in [key for key in self._locks if key[0] == task_id]:
-            del self._locks[key]
+        for table in (self._locks, self._seen):
+            for key in [key for key in table if key[0] == task_id]:
+                del table[key]
 
     def discard_all_but(self, task_ids: set[str]) -> None:
         """Drop the working copies of containers that did not survive a restart."""
@@ -229,68 +206,41 @@ class Volumes:
             if directory.name not in task_ids:
                 self.discard(directory.name)
 
-    def _take_changes(self, root: Path, seen: dict[str, Seen]) -> tuple[list[Committed], dict[str, Seen]]:
-        changed, now_seen = [], {}
-        for path in _regular_files(root):
-            relative = path.relative_to(root).as_posix()
-            before = seen.get(relative)
-            if before is not None and _looks_like(path, before):
-                now_seen[relative] = before
-                continue
-            try:
-                stat = path.stat()
-                sha, size = self._objects.add_file(path)
-            except FileNotFoundError:
-                continue  # removed while we looked: as if it had been removed before
-            now_seen[relative] = Seen(sha, stat.st_size, stat.st_mtime_ns, stat.st_ino)
-            if before is None or before.sha != sha:
-                changed.append(Committed(relative, sha, size, stat.st_mtime, stat.st_mode & 0o777))
-        return changed, now_seen
-
-    def _materialise(self, root: Path, file: Committed) -> Seen:
-        target = root / file.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self._objects.path(file.sha), target)
-        os.utime(target, (file.mtime, file.mtime))
-        stat = target.stat()
-        return Seen(file.sha, stat.st_size, stat.st_mtime_ns, stat.st_ino)
-
     def _root(self, task_id: str, volume_id: str) -> Path:
         return self._working / task_id / volume_id
 
     def _seen_path(self, task_id: str, volume_id: str) -> Path:
         return self._working / task_id / f"{volume_id}.json"
 
-    def _save_seen(self, task_id: str, volume_id: str, seen: dict[str, Seen]) -> None:
-        rows = {path: [s.sha, s.size, s.mtime_ns, s.inode] for path, s in seen.items()}
-        path = self._seen_path(task_id, volume_id)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(rows))
-        temporary.rename(path)
+    async def _note_seen(self, task_id: str, volume_id: str, seen: dict[str, Seen]) -> None:
+        await asyncio.to_thread(save_seen, self._seen_path(task_id, volume_id), seen)
+        self._seen[task_id, volume_id] = seen
 
-    def _load_seen(self, task_id: str, volume_id: str) -> dict[str, Seen]:
-        path = self._seen_path(task_id, volume_id)
-        if not path.exists():
-            raise KeyError(f"{task_id} does not mount {volume_id}")
-        return {name: Seen(*values) for name, values in json.loads(path.read_text()).items()}
-
-
-def _regular_files(root: Path) -> Iterator[Path]:
-    for directory, _, names in os.walk(root):
-        for name in names:
-            path = Path(directory, name)
-            if path.is_file() and not path.is_symlink():
-                yield path
+    def _seen_by(self, task_id: str, volume_id: str) -> dict[str, Seen]:
+        """What a container's copy looked like; KeyError for a volume that it does not have."""
+        self.describe(volume_id)
+        try:
+            key = task_id, volume_id
+            return self._seen.get(key) or self._seen.setdefault(key, load_seen(self._seen_path(*key)))
+        except FileNotFoundError as error:
+            raise KeyError(f"{task_id} does not mount {volume_id}") from error
 
 
-def _looks_like(path: Path, seen: Seen | None) -> bool:
-    """Whether the file is as it was last seen (absent, if it never was)."""
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return seen is None
-    return seen is not None and (stat.st_size, stat.st_mtime_ns, stat.st_ino) == (
-        seen.size,
-        seen.mtime_ns,
-        seen.inode,
-    )
+def _publish(db: sqlite3.Connection, volume_id: str, files: Iterable[Committed]) -> None:
+    """Put files into a committed tree. The last writer wins also where one has a file and the other
+    a directory of its name."""
+    for file in files:
+        path = clean_path(file.path)
+        above = path.split("/")[:-1]
+        db.executemany(
+            "DELETE FROM volume_files WHERE volume_id=? AND path=?",
+            [(volume_id, "/".join(above[:depth])) for depth in range(1, len(above) + 1)],
+        )
+        db.execute(
+            "DELETE FROM volume_files WHERE volume_id=? AND path>=? AND path<?",
+            (volume_id, path + "/", path + "0"),  # 0 comes right after the slash
+        )
+        db.execute(
+            "INSERT OR REPLACE INTO volume_files VALUES(?,?,?,?,?,?)",
+            (volume_id, path, file.sha, file.size, file.mtime, file.mode),
+        )

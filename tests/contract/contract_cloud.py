@@ -47,7 +47,8 @@ class LocalCloud:
         self.root = root
         self.places = Places(root / "state")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MODAL_", "LOCAL_CLOUD_"))}
-        self.environment = kept | {"XDG_RUNTIME_DIR": str(root), "LOCAL_CLOUD_SPARES": "0"} | settings
+        self.environment = kept | {"XDG_RUNTIME_DIR": str(root), "LOCAL_CLOUD_SPARES": "0"}
+        self.environment |= {"LOCAL_CLOUD_COMMIT_SECONDS": "0"} | settings
 
     def __call__(self, verb: str, *options: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "remote.local_cloud", verb, *options]

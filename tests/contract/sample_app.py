@@ -147,6 +147,17 @@ class Job:
         return [*seen, path.exists()]
 
     @modal.method()
+    def reload_with_an_open_file(self, name: str) -> list[str]:
+        outcomes = []
+        with (mounted() / name).open("w"):
+            try:
+                volume.reload()
+            except RuntimeError as error:
+                outcomes.append(str(error))
+        volume.reload()
+        return [*outcomes, "reloaded"]
+
+    @modal.method()
     def environment(self) -> dict[str, str]:
         return dict(os.environ)
 

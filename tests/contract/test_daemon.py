@@ -1,79 +1,13 @@
 """The daemon may die at any instant: nothing that it has answered is lost, nothing happens twice."""
 
-import contextlib
-import random
-import sqlite3
 import time
 
 import psutil
-import pytest
 
 JOB = """
 Job = modal.Cls.from_name('sample', 'Job')()
 notes = modal.Dict.from_name('sample', create_if_missing=True)
 """
-HAMMER = """
-import contextlib
-until, name = time.monotonic() + float(sys.argv[1]), sys.argv[2]
-entries = modal.Dict.from_name(name, create_if_missing=True)
-written, calls, spawns = [], [], 0
-
-def again(action):
-    while True:
-        with contextlib.suppress(Exception):
-            return action()
-
-n = 0
-while time.monotonic() < until:
-    n += 1
-    key, mine = f'{n:06d}', os.urandom(8)
-    again(lambda: entries.put(key, mine, skip_if_exists=True))
-    written.append([key, mine.hex()])
-    if n % 40 == 1:
-        spawns += 1
-        with contextlib.suppress(Exception):
-            calls.append([n, square.spawn(n).object_id])
-stored = {key: value.hex() for key, value in again(lambda: dict(entries.items())).items()}
-results = [[n, again(lambda: modal.FunctionCall.from_id(call_id).get(timeout=40))] for n, call_id in calls]
-say({'written': written, 'stored': stored, 'results': results, 'spawns': spawns})
-"""
-SQUARE = "square = modal.Function.from_name('sample', 'square')\n"
-
-
-def count(cloud, query: str) -> int:
-    with contextlib.closing(sqlite3.connect(cloud.places.database)) as db:
-        return int(db.execute(query).fetchone()[0])
-
-
-def hammer_and_kill(cloud, seed: int, kills: int) -> None:
-    """A client writes and spawns without a pause while the daemon is killed at random instants."""
-    chance = random.Random(seed)
-    calls_before = count(cloud, "SELECT count(*) FROM calls")
-    long_call, long_name = None, f"long-{seed}"
-    code = JOB + "say(Job.commit_often.spawn(sys.argv[1], int(sys.argv[2])).object_id)"
-    long_call = cloud.client(code, long_name, 40 * kills)
-    client = cloud.start(SQUARE + HAMMER, 1.8 * kills, f"hammer-{seed}")
-    for _ in range(kills):
-        time.sleep(chance.uniform(0.2, 1.0))
-        cloud.kill()
-        cloud.up()
-    seen = client.result()
-    assert dict(seen["written"]) == seen["stored"]
-    assert len(seen["written"]) > 20
-    assert all(result == n * n for n, result in seen["results"])
-    assert count(cloud, "SELECT count(*) FROM calls") - calls_before <= seen["spawns"] + 1
-    code = "say(modal.FunctionCall.from_id(sys.argv[1]).get(timeout=60))"
-    assert cloud.client(code, long_call) == [40 * kills, 1]
-
-
-def test_a_daemon_that_is_killed_again_and_again_loses_and_doubles_nothing(cloud):
-    hammer_and_kill(cloud, seed=1, kills=3)
-
-
-@pytest.mark.chaos
-@pytest.mark.parametrize("seed", range(2, 7))
-def test_the_same_with_many_more_kills(cloud, seed):
-    hammer_and_kill(cloud, seed=seed, kills=12)
 
 
 def test_a_call_whose_daemon_was_killed_is_found_in_the_same_container_afterwards(cloud):

@@ -36,6 +36,13 @@ say([call.object_id, notes['killed/starts'][0]])
     assert "killed-lost" not in names
 
 
+def test_a_reload_fails_while_a_file_is_open_and_not_afterwards(cloud):
+    code = "say(Job.reload_with_an_open_file.spawn('open.txt').get(timeout=30))"
+    failed, succeeded = cloud.client(JOB + code)
+    assert "there are open files preventing the operation" in failed
+    assert succeeded == "reloaded"
+
+
 def test_files_go_up_and_down_by_the_command_line(cloud, tmp_path):
     source = tmp_path / "up.bin"
     source.write_bytes(b"\x00middle\x00" * 100_000 + b"\x00" * 5_000_000)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 
 from google.protobuf.empty_pb2 import Empty
@@ -58,11 +57,12 @@ class AppRpc(Area):
         return api_pb2.AppGetLifecycleResponse(lifecycle=_lifecycle(self._app(request.app_id)))
 
     async def AppHeartbeat(self, request: api_pb2.AppHeartbeatRequest, peer: Peer) -> Empty:
+        self.cloud.apps.note_heartbeat(request.app_id)
         return Empty()
 
     async def AppClientDisconnect(self, request: api_pb2.AppClientDisconnectRequest, peer: Peer) -> Empty:
         if self._app(request.app_id)["state"] == api_pb2.APP_STATE_EPHEMERAL:
-            await self._stop(request.app_id)
+            self.cloud.stop_app(request.app_id)
         return Empty()
 
     async def AppPublish(self, request: api_pb2.AppPublishRequest, peer: Peer) -> api_pb2.AppPublishResponse:
@@ -109,22 +109,8 @@ class AppRpc(Area):
 
     async def AppStop(self, request: api_pb2.AppStopRequest, peer: Peer) -> Empty:
         self._app(request.app_id)
-        await self._stop(request.app_id)
+        self.cloud.stop_app(request.app_id)
         return Empty()
-
-    async def _stop(self, app_id: str) -> None:
-        """Stop an app: its open inputs end as terminated, its containers are interrupted."""
-        self.cloud.apps.stop(app_id)
-        functions = set(json.loads(self.cloud.apps.get(app_id)["functions"]).values())
-        status = api_pb2.GenericResult.GENERIC_STATUS_TERMINATED
-        result = api_pb2.GenericResult(status=status, exception="the app was stopped")
-        self.cloud.calls.finish(
-            [i for i in self.cloud.calls.open_inputs() if i.function_id in functions], result
-        )
-        for container in list(self.cloud.containers.live.values()):
-            if container.app_id == app_id:
-                container.current.clear()
-                self.cloud.containers.stop(container, preempted=False)
 
     def _app(self, app_id: str) -> sqlite3.Row:
         try:

@@ -8,13 +8,17 @@ import time
 from collections.abc import AsyncIterator
 
 from google.protobuf.empty_pb2 import Empty
+from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
+from remote.local_cloud.apps import STOPPED
 from remote.local_cloud.calls import CANCELLED, FAILURES, Input, Result
-from remote.local_cloud.rpc.area import Area, Peer, not_found
+from remote.local_cloud.input_tokens import input_of_token
+from remote.local_cloud.rpc.area import Area, Peer, invalid, not_found
 from remote.local_cloud.scheduler import InputStatus
 
 MAX_INPUTS_OUTSTANDING = 1000
+SYNC = api_pb2.FUNCTION_CALL_INVOCATION_TYPE_SYNC
 
 
 class CallRpc(Area):
@@ -27,12 +31,15 @@ class CallRpc(Area):
             function = self.cloud.apps.function(request.function_id)
         except KeyError:
             not_found(f"Function '{request.function_id}'")
+        if self.cloud.apps.get(function.app_id)["state"] == STOPPED:
+            raise GRPCError(Status.FAILED_PRECONDITION, "the app of this function is stopped")
         call_id = self.cloud.calls.create(request.function_id, function.app_id, request)
         return api_pb2.FunctionMapResponse(
             function_call_id=call_id,
             pipelined_inputs=self.cloud.calls.put(call_id, request.pipelined_inputs),
             retry_policy=function.definition.retry_policy,
             function_call_jwt=call_id,
+            sync_client_retries_enabled=request.function_call_invocation_type == SYNC,
             max_inputs_outstanding=MAX_INPUTS_OUTSTANDING,
         )
 
@@ -43,33 +50,48 @@ class CallRpc(Area):
         accepted = self.cloud.calls.put(request.function_call_id, request.inputs)
         return api_pb2.FunctionPutInputsResponse(inputs=accepted)
 
+    async def FunctionRetryInputs(
+        self, request: api_pb2.FunctionRetryInputsRequest, peer: Peer
+    ) -> api_pb2.FunctionRetryInputsResponse:
+        """A further try of inputs of a call that the client waits for; tokens are ids here."""
+        self._call(request.function_call_jwt)
+        try:
+            wanted = [(input_of_token(item.input_jwt), item.retry_count) for item in request.inputs]
+        except ValueError as error:
+            invalid(str(error))
+        self.cloud.calls.retry(wanted)
+        return api_pb2.FunctionRetryInputsResponse(input_jwts=[item.input_jwt for item in request.inputs])
+
+    async def FunctionFinishInputs(self, request: api_pb2.FunctionFinishInputsRequest, peer: Peer) -> Empty:
+        return Empty()
+
     async def FunctionGetOutputs(
         self, request: api_pb2.FunctionGetOutputsRequest, peer: Peer
     ) -> api_pb2.FunctionGetOutputsResponse:
         self._call(request.function_call_id)
         deadline = time.monotonic() + min(request.timeout, 55.0)
         while True:
-            response = self._outputs(request)
+            items, last = self._outputs(request)
             left = deadline - time.monotonic()
-            if response.outputs or left <= 0:
-                return response
+            if items or left <= 0:
+                return api_pb2.FunctionGetOutputsResponse(
+                    idxs=[item.idx for item in items],
+                    outputs=items,
+                    last_entry_id=last,
+                    num_unfinished_inputs=self.cloud.calls.unfinished(request.function_call_id),
+                )
             await self.cloud.calls.changed.wait(left)
 
-    def _outputs(self, request: api_pb2.FunctionGetOutputsRequest) -> api_pb2.FunctionGetOutputsResponse:
+    def _outputs(
+        self, request: api_pb2.FunctionGetOutputsRequest
+    ) -> tuple[list[api_pb2.FunctionGetOutputsItem], str]:
         call_id, limit = request.function_call_id, request.max_values or 100
         if request.HasField("start_idx") or request.HasField("end_idx"):
             end = request.end_idx if request.HasField("end_idx") else None
-            items, last = self.cloud.calls.outputs(call_id, request.start_idx, end, limit), "0-0"
-        else:
-            entry = int(request.last_entry_id.partition("-")[0] or 0)
-            items, newest = self.cloud.calls.outputs_after(call_id, entry, limit)
-            last = f"{newest}-0"
-        return api_pb2.FunctionGetOutputsResponse(
-            idxs=[item.idx for item in items],
-            outputs=items,
-            last_entry_id=last,
-            num_unfinished_inputs=self.cloud.calls.unfinished(call_id),
-        )
+            return self.cloud.calls.outputs.by_index(call_id, request.start_idx, end, limit), "0-0"
+        entry = int(request.last_entry_id.partition("-")[0] or 0)
+        items, newest = self.cloud.calls.outputs.after(call_id, entry, limit)
+        return items, f"{newest}-0"
 
     async def FunctionCallFromId(
         self, request: api_pb2.FunctionCallFromIdRequest, peer: Peer
@@ -87,7 +109,7 @@ class CallRpc(Area):
         self, request: api_pb2.FunctionCallGetInfoRequest, peer: Peer
     ) -> api_pb2.FunctionCallGetInfoResponse:
         call = self._call(request.function_call_id)
-        counts = self.cloud.calls.result_counts(request.function_call_id)
+        counts = self.cloud.calls.outputs.counts(request.function_call_id)
         total = len(self.cloud.calls.inputs_of(request.function_call_id))
         category = api_pb2.InputCategoryInfo
         info = api_pb2.FunctionCallInfo(
@@ -107,7 +129,9 @@ class CallRpc(Area):
     ) -> api_pb2.FunctionGetCallGraphResponse:
         call = self._call(request.function_call_id)
         function = self.cloud.apps.function(call["function_id"])
-        statuses = {o.input_id: o for o in self.cloud.calls.outputs(request.function_call_id, 0, None, 1000)}
+        statuses = {
+            o.input_id: o for o in self.cloud.calls.outputs.by_index(request.function_call_id, 0, None, 1000)
+        }
         inputs = [
             api_pb2.InputCallGraphInfo(
                 input_id=item.input_id,

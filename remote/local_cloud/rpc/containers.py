@@ -38,21 +38,47 @@ class ContainerRpc(Area):
         self, request: api_pb2.FunctionGetInputsRequest, peer: Peer
     ) -> api_pb2.FunctionGetInputsResponse:
         container = self._own(peer)
+        container.read_output()  # what it printed before belongs to what it had before
         if not container.ready:
             container.ready, container.idle_since = True, time.time()
+        if len(container.current) >= container.slots:
+            container.doubtful += container.current  # it asks, so an answer of ours was lost
         while container.doubtful:
-            held = self.cloud.calls.input(container.doubtful.pop())
-            if held.state.task_id == container.task_id and held.input_id in container.current:
-                return self._hand_over(container, held)  # the client passes over what it has already
+            input_id = container.doubtful.pop()
+            held = self.cloud.calls.input(input_id)
+            if held.state.task_id == container.task_id and input_id in container.current:
+                return self._hand_over(container, [held])  # the client passes over what it has already
+            container.current.pop(input_id, None)
         self.cloud.calls.changed.beat()  # a container is free: the pool counts again
         while True:
             if container.draining or container.stopping or self._is_outdated(container):
                 kill = api_pb2.FunctionGetInputsItem(kill_switch=True)
                 return api_pb2.FunctionGetInputsResponse(inputs=[kill])
-            taken = self.cloud.calls.take(container.function_id, container.task_id, time.time())
-            if taken is not None:
+            if taken := self._take(container, request.batch_max_size or 1):
+                await self._fill_batch(container, taken, request)
                 return self._hand_over(container, taken)
-            await self.cloud.calls.changed.wait(INPUT_POLL)
+            due = self.cloud.calls.next_due() or float("inf")
+            await self.cloud.calls.changed.wait(min(INPUT_POLL, max(0.01, due - time.time())))
+
+    def _take(self, container: Container, most: int) -> list[Input]:
+        """Give up to so many inputs to a container; what it holds is known at once."""
+        taken: list[Input] = []
+        while len(taken) < most:
+            found = self.cloud.calls.take(container.function_id, container.task_id, time.time())
+            if found is None:
+                break
+            container.current[found.input_id] = found.call_id
+            taken.append(found)
+        return taken
+
+    async def _fill_batch(
+        self, container: Container, taken: list[Input], request: api_pb2.FunctionGetInputsRequest
+    ) -> None:
+        """Wait a moment for a batch to become full."""
+        deadline = time.monotonic() + request.batch_linger_ms / 1000
+        while len(taken) < request.batch_max_size and (left := deadline - time.monotonic()) > 0:
+            await self.cloud.calls.changed.wait(left)
+            taken += self._take(container, request.batch_max_size - len(taken))
 
     def _is_outdated(self, container: Container) -> bool:
         """Whether a redeploy has replaced the code that this container runs."""
@@ -60,20 +86,30 @@ class ContainerRpc(Area):
         container.draining = container.draining or outdated
         return outdated
 
-    def _hand_over(self, container: Container, taken: Input) -> api_pb2.FunctionGetInputsResponse:
+    def _hand_over(self, container: Container, taken: list[Input]) -> api_pb2.FunctionGetInputsResponse:
         self.cloud.containers.mark_started(container)
-        container.read_output()  # what it printed before belongs to no call
-        container.current[taken.input_id] = taken.call_id
-        item = api_pb2.FunctionGetInputsItem(
-            input_id=taken.input_id,
-            input=api_pb2.FunctionInput.FromString(taken.payload),
-            function_call_id=taken.call_id,
-            function_call_invocation_type=taken.invocation,  # type: ignore[arg-type]
-            retry_count=taken.state.retry_count,
-            function_map_idx=taken.idx,
-            attempt_token=f"{taken.input_id}:{taken.state.retry_count}",
-        )
-        return api_pb2.FunctionGetInputsResponse(inputs=[item])
+        container.draining = container.draining or container.single_use
+        items = [
+            api_pb2.FunctionGetInputsItem(
+                input_id=item.input_id,
+                input=api_pb2.FunctionInput.FromString(item.payload),
+                function_call_id=item.call_id,
+                function_call_invocation_type=item.invocation,  # type: ignore[arg-type]
+                retry_count=item.state.retry_count,
+                function_map_idx=item.idx,
+                attempt_token=f"{item.input_id}:{item.state.retry_count}",
+            )
+            for item in taken
+        ]
+        return api_pb2.FunctionGetInputsResponse(inputs=items)
+
+    async def FunctionGetDynamicConcurrency(
+        self, request: api_pb2.FunctionGetDynamicConcurrencyRequest, peer: Peer
+    ) -> api_pb2.FunctionGetDynamicConcurrencyResponse:
+        """Up to the target as a rule, up to the most while inputs wait for a slot."""
+        waiting = self.cloud.calls.waiting(time.time())[self._own(peer).function_id]
+        concurrency = request.max_concurrency if waiting else request.target_concurrency
+        return api_pb2.FunctionGetDynamicConcurrencyResponse(concurrency=concurrency)
 
     async def FunctionPutOutputs(self, request: api_pb2.FunctionPutOutputsRequest, peer: Peer) -> Empty:
         container = self._own(peer)

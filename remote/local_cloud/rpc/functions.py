@@ -28,6 +28,26 @@ COPIED = (
     "autoscaler_settings",
 )
 
+_OPTIONS = {
+    "retry_policy": "retry_policy",
+    "timeout_secs": "timeout_secs",
+    "resources": "resources",
+    "concurrency_limit": "concurrency_limit",
+    "task_idle_timeout_secs": "task_idle_timeout_secs",
+    "warm_pool_size": "warm_pool_size",
+    "buffer_containers": "_experimental_buffer_containers",
+    "max_concurrent_inputs": "max_concurrent_inputs",
+    "target_concurrent_inputs": "target_concurrent_inputs",
+    "batch_max_size": "batch_max_size",
+    "batch_linger_ms": "batch_linger_ms",
+}
+_SCALING = {
+    "concurrency_limit": "max_containers",
+    "warm_pool_size": "min_containers",
+    "buffer_containers": "buffer_containers",
+    "task_idle_timeout_secs": "scaledown_window",
+}
+
 
 class FunctionRpc(Area):
     """Functions, class services and their bound variants."""
@@ -111,6 +131,35 @@ class FunctionRpc(Area):
         function_id = self.cloud.apps.bind(base, request.serialized_params, definition)
         return api_pb2.FunctionBindParamsResponse(bound_function_id=function_id, handle_metadata=base.handle)
 
+    async def FunctionUpdateSchedulingParams(
+        self, request: api_pb2.FunctionUpdateSchedulingParamsRequest, peer: Peer
+    ) -> api_pb2.FunctionUpdateSchedulingParamsResponse:
+        self.function(request.function_id)
+        settings = request.settings
+        if request.warm_pool_size_override and not settings.HasField("min_containers"):
+            settings.min_containers = request.warm_pool_size_override
+        self.cloud.apps.override_autoscaler(request.function_id, settings)
+        self.cloud.calls.changed.beat()
+        return api_pb2.FunctionUpdateSchedulingParamsResponse(
+            current_settings=self._settings(request.function_id)
+        )
+
+    async def FunctionGetSchedulingParams(
+        self, request: api_pb2.FunctionGetSchedulingParamsRequest, peer: Peer
+    ) -> api_pb2.FunctionGetSchedulingParamsResponse:
+        return api_pb2.FunctionGetSchedulingParamsResponse(
+            autoscaler_configuration=api_pb2.AutoscalerConfiguration(
+                settings=self._settings(request.function_id)
+            )
+        )
+
+    def _settings(self, function_id: str) -> api_pb2.AutoscalerSettings:
+        function = self.function(function_id)
+        settings = api_pb2.AutoscalerSettings()
+        settings.CopyFrom(function.definition.autoscaler_settings)
+        settings.MergeFrom(self.cloud.apps.autoscaler(function_id))
+        return settings
+
     async def FunctionGetCurrentStats(
         self, request: api_pb2.FunctionGetCurrentStatsRequest, peer: Peer
     ) -> api_pb2.FunctionStats:
@@ -171,13 +220,23 @@ def _definition(request: api_pb2.FunctionCreateRequest) -> tuple[api_pb2.Functio
 
 
 def _apply_options(definition: api_pb2.Function, options: api_pb2.FunctionOptions) -> None:
-    """Options of ``with_options`` that this cloud honours: retries, timeout, concurrency, secrets."""
-    if options.HasField("retry_policy"):
-        definition.retry_policy.CopyFrom(options.retry_policy)
-    if options.HasField("timeout_secs"):
-        definition.timeout_secs = options.timeout_secs
-    if options.HasField("concurrency_limit"):
-        definition.concurrency_limit = options.concurrency_limit
-    if options.replace_secret_ids:
-        del definition.secret_ids[:]
-    definition.secret_ids.extend(options.secret_ids)
+    """Options of ``with_options``, ``with_concurrency`` and ``with_batching``: what is given replaces
+    what the function was deployed with. Where it would run in the cloud means nothing here."""
+    for option, field in _OPTIONS.items():
+        if options.HasField(option):  # type: ignore[arg-type]
+            value, target = getattr(options, option), getattr(definition, field)
+            if isinstance(target, Message):
+                target.CopyFrom(value)
+            else:
+                setattr(definition, field, value)
+    for option, setting in _SCALING.items():
+        if options.HasField(option):  # type: ignore[arg-type]
+            setattr(definition.autoscaler_settings, setting, getattr(options, option))
+    for replaced, given, kept in (
+        (options.replace_secret_ids, options.secret_ids, definition.secret_ids),
+        (options.replace_volume_mounts, options.volume_mounts, definition.volume_mounts),
+        (options.replace_cloud_bucket_mounts, options.cloud_bucket_mounts, definition.cloud_bucket_mounts),
+    ):
+        if replaced:
+            del kept[:]
+        kept.extend(given)  # type: ignore[arg-type]

@@ -20,9 +20,13 @@ from grpclib import GRPCError, Status
 from modal_proto import api_grpc
 
 from remote.local_cloud.answers import Answers
+from remote.local_cloud.fault_plan import FaultPlan
 from remote.local_cloud.rpc.area import Area, Peer
 
 log = logging.getLogger(__name__)
+
+MAX_MESSAGE = 100 * 1024**2
+"""Bytes of one request: what Modal's own client sends at most."""
 
 REPEATABLE = frozenset(
     (
@@ -36,6 +40,7 @@ REPEATABLE = frozenset(
         "FunctionPrecreate",
         "FunctionPutInputs",
         "FunctionPutOutputs",
+        "FunctionRetryInputs",
         "QueuePut",
     )
 )
@@ -45,8 +50,11 @@ REPEATABLE = frozenset(
 class Service:
     """The shared part of all sockets: which RPCs exist, what was answered, what was missing."""
 
-    def __init__(self, areas: Sequence[Area], token: tuple[str, str], answers: Answers) -> None:
+    def __init__(
+        self, areas: Sequence[Area], token: tuple[str, str], answers: Answers, fault_plan: FaultPlan
+    ) -> None:
         self._areas = areas
+        self.fault_plan = fault_plan
         self._token = token
         self.answers = answers
         self.unimplemented: Counter[str] = Counter()
@@ -85,9 +93,11 @@ class Handlers:
 
     def _handler(self, name: str, declared: grpclib.const.Handler) -> Callable[[Any], Awaitable[None]]:
         async def handle(stream: grpclib.server.Stream[Any, Any]) -> None:
-            request = await stream.recv_message()
             if self._peer.task_id is None:
                 self._service.authorise(stream.metadata or {})
+            request = await _bounded(stream).recv_message()
+            if delay := self._service.fault_plan.now.network_delay:
+                await asyncio.sleep(delay)
             method = self._service.method(name)
             if method is None:
                 self._service.unimplemented[name] += 1
@@ -116,6 +126,21 @@ class Handlers:
                 ) from error
 
         return guarded
+
+
+def _bounded(stream: grpclib.server.Stream[Any, Any]) -> grpclib.server.Stream[Any, Any]:
+    """The stream, refusing a message over `MAX_MESSAGE` by its announced length, before it is read."""
+    transport = stream._stream
+    receive = transport.recv_data
+
+    async def recv_data(size: int) -> bytes:
+        if size > MAX_MESSAGE:
+            words = f"a message of {size} bytes; at most {MAX_MESSAGE} are allowed"
+            raise GRPCError(Status.RESOURCE_EXHAUSTED, words)
+        return await receive(size)
+
+    transport.recv_data = recv_data  # type: ignore[method-assign]
+    return stream
 
 
 def _declared() -> dict[str, grpclib.const.Handler]:

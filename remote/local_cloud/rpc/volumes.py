@@ -11,13 +11,16 @@ from google.protobuf.empty_pb2 import Empty
 from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
+from remote.local_cloud import processes
 from remote.local_cloud.faults import take_commit_failure
 from remote.local_cloud.rpc.area import Area, Peer, invalid, not_found
 from remote.local_cloud.rpc.naming import get_or_create, page
-from remote.local_cloud.volumes import Committed, VolumePathError, clean_path
+from remote.local_cloud.volumes import VolumePathError, clean_path
+from remote.local_cloud.working_copy import Committed
 
 BLOCK = 8 * 1024**2
 ENTRIES_A_MESSAGE = 500
+OPEN_FILES = "there are open files preventing the operation"
 V2 = api_pb2.VOLUME_FS_VERSION_V2
 
 
@@ -69,11 +72,20 @@ class VolumeRpc(Area):
         if take_commit_failure(self.cloud.containers_dir / task_id / "faults"):
             # the one status that the client raises at once instead of retrying
             raise GRPCError(Status.ABORTED, "simulated commit failure")
+        await asyncio.sleep(self.cloud.fault_plan.now.commit_delays.get(request.volume_id, 0.0))
+        if self.cloud.fault_plan.take_commit_failure(request.volume_id):
+            raise GRPCError(Status.ABORTED, "commit failure, asked for on purpose")
         await self.cloud.volumes.commit(task_id, request.volume_id)
         return api_pb2.VolumeCommitResponse(skip_reload=True)
 
     async def VolumeReload(self, request: api_pb2.VolumeReloadRequest, peer: Peer) -> Empty:
-        await self.cloud.volumes.reload(self._container(peer), request.volume_id)
+        task_id = self._container(peer)
+        root = self.cloud.volumes.path_in(task_id, request.volume_id)
+        container = self.cloud.containers.live[task_id]
+        if await asyncio.to_thread(processes.uses, container.pid, root):
+            raise GRPCError(Status.FAILED_PRECONDITION, OPEN_FILES)
+        if request.volume_id not in self.cloud.fault_plan.now.stale_volumes:
+            await self.cloud.volumes.reload(task_id, request.volume_id)
         return Empty()
 
     async def VolumeListFiles(

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remote.local_cloud.blobs import ObjectStore
-from remote.local_cloud.volumes import UNUSED_SECONDS, Committed, VolumePathError, Volumes, clean_path
+from remote.local_cloud.volumes import UNUSED_SECONDS, VolumePathError, Volumes, clean_path
+from remote.local_cloud.working_copy import Committed
 
 
 @pytest.fixture
@@ -150,3 +151,83 @@ def test_a_clean_path_stays_inside_and_is_clean_already(path):
     assert not cleaned.startswith("/")
     assert ".." not in cleaned.split("/")
     assert clean_path(cleaned) == cleaned
+
+
+async def test_a_commit_reads_only_what_has_changed(volumes, volume, monkeypatch):
+    root = await volumes.open_working_copy("ta-1", volume)
+    for n in range(50):
+        (root / f"f{n}").write_text(str(n))
+    await volumes.commit("ta-1", volume)
+    read = []
+    add_file = ObjectStore.add_file
+    monkeypatch.setattr(
+        ObjectStore, "add_file", lambda self, path: read.append(path.name) or add_file(self, path)
+    )
+    (root / "f7").write_text("changed")
+    result = await volumes.commit("ta-1", volume)
+    assert (read, result.files) == (["f7"], 1)
+
+
+async def test_a_file_that_is_in_use_is_replaced_and_never_written_in_place(volumes, volume):
+    one = await volumes.open_working_copy("ta-1", volume)
+    (one / "a").write_text("first")
+    await volumes.commit("ta-1", volume)
+    two = await volumes.open_working_copy("ta-2", volume)
+    with (two / "a").open() as opened:
+        (one / "a").write_text("second")
+        await volumes.commit("ta-1", volume)
+        await volumes.reload("ta-2", volume)
+        assert opened.read() == "first"
+    assert (two / "a").read_text() == "second"
+
+
+async def test_where_one_writes_a_file_and_another_a_directory_the_last_one_wins(volumes, volume):
+    one = await volumes.open_working_copy("ta-1", volume)
+    two = await volumes.open_working_copy("ta-2", volume)
+    (one / "name").mkdir()
+    (one / "name" / "inside").write_text("one")
+    await volumes.commit("ta-1", volume)
+    (two / "name").write_text("two")
+    await volumes.commit("ta-2", volume)
+    assert contents(volumes, volume) == {"name": "two"}
+    three = await volumes.open_working_copy("ta-3", volume)
+    assert (three / "name").read_text() == "two"
+    await volumes.reload("ta-1", volume)
+    assert (one / "name").read_text() == "two"
+    (one / "name").unlink()
+    (one / "name").mkdir()
+    (one / "name" / "inside").write_text("again")
+    await volumes.commit("ta-1", volume)
+    assert contents(volumes, volume) == {"name/inside": "again"}
+
+
+async def test_a_reload_does_not_follow_a_link_out_of_the_volume(volumes, volume, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    one = await volumes.open_working_copy("ta-1", volume)
+    two = await volumes.open_working_copy("ta-2", volume)
+    (two / "folder").symlink_to(outside)
+    (two / "file").symlink_to(outside / "file")
+    (one / "folder").mkdir()
+    (one / "folder" / "a").write_text("a")
+    (one / "file").write_text("b")
+    await volumes.commit("ta-1", volume)
+    await volumes.reload("ta-2", volume)
+    assert list(outside.iterdir()) == []
+    assert (two / "folder" / "a").read_text() == "a"
+
+
+@pytest.mark.parametrize("volume_id", ["../outside", "/etc", "vo-unknown", "", "vo-\0"])
+async def test_a_volume_that_does_not_exist_has_no_copy(volumes, volume_id, tmp_path):
+    for use in (volumes.open_working_copy, volumes.commit, volumes.reload):
+        with pytest.raises(KeyError):
+            await use("ta-1", volume_id)
+    assert not (tmp_path / "outside").exists()
+
+
+async def test_a_name_that_is_no_text_is_passed_over(volumes, volume):
+    root = await volumes.open_working_copy("ta-1", volume)
+    (root / "plain").write_text("plain")
+    os.close(os.open(os.fsencode(root) + b"/\xff", os.O_CREAT))
+    await volumes.commit("ta-1", volume)
+    assert contents(volumes, volume) == {"plain": "plain"}

@@ -6,8 +6,8 @@ import pytest
 from modal_proto import api_pb2
 
 from remote.local_cloud.answers import Answers
-from remote.local_cloud.dict_store import MAX_ENTRIES, Dicts, LimitError
-from remote.local_cloud.queue_store import MAX_ITEMS, QueueFullError, Queues
+from remote.local_cloud.dict_store import KEPT_SECONDS, MAX_ENTRIES, Dicts, LimitError
+from remote.local_cloud.queue_store import MAX_ITEM_BYTES, MAX_ITEMS, MAX_KEY_BYTES, QueueFullError, Queues
 from remote.local_cloud.secret_store import Secrets
 from remote.local_cloud.store import Store, StoreVersionError
 
@@ -54,6 +54,63 @@ def test_a_full_partition_takes_nothing_of_a_put_that_does_not_fit(store):
     with pytest.raises(QueueFullError):
         queues.put(made, b"p", [b"", b""], ttl=60)
     assert queues.length(made, b"p") == MAX_ITEMS - 1
+
+
+class Clock:
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_partition_lasts_its_time_from_the_last_put_to_it(store):
+    clock = Clock()
+    queues = Queues(store, clock)
+    made = queues.create("q")
+    queues.put(made, b"p", [b"1"], ttl=100)
+    queues.put(made, b"other", [b"x"], ttl=100)
+    clock.now += 90
+    queues.put(made, b"p", [b"2"], ttl=100)
+    clock.now += 90
+    assert queues.length(made, None) == 2
+    assert queues.get(made, b"other", 1) == []
+    assert queues.get(made, b"p", 5) == [b"1", b"2"]
+    queues.put(made, b"p", [b"3"], ttl=100)
+    clock.now += 101
+    assert queues.get(made, b"p", 5) == []
+
+
+@pytest.mark.parametrize(
+    ("partition", "value"), [(b"p", b"x" * (MAX_ITEM_BYTES + 1)), (b"k" * (MAX_KEY_BYTES + 1), b"x")]
+)
+def test_what_no_queue_takes_is_refused(store, partition, value):
+    queues = Queues(store)
+    made = queues.create("q")
+    with pytest.raises(ValueError, match="of more than"):
+        queues.put(made, partition, [value], ttl=60)
+    assert queues.length(made, None) == 0
+
+
+def test_a_partition_has_a_size_in_bytes_too(store):
+    queues = Queues(store)
+    made = queues.create("q")
+    queues.put(made, b"p", [b"x" * MAX_ITEM_BYTES] * 64, ttl=60)
+    with pytest.raises(QueueFullError, match="bytes"):
+        queues.put(made, b"p", [b"x"], ttl=60)
+
+
+def test_an_entry_lasts_seven_days_from_its_last_use(store):
+    clock = Clock()
+    dicts = Dicts(store, clock)
+    made = dicts.create("d")
+    dicts.update(made, [(b"read", b"1"), (b"left", b"2")], if_not_exists=False)
+    clock.now += KEPT_SECONDS - 10
+    assert dicts.get(made, b"read") == b"1"
+    clock.now += 20
+    assert dicts.expire() == 1
+    assert dict(dicts.items(made)) == {b"read": b"1"}
+    dicts.pop(made, b"read")
+    assert store.db.execute("SELECT count(*) FROM dict_uses").fetchone()[0] == 0
 
 
 def test_equal_anonymous_secrets_are_one_and_named_ones_keep_their_id(store):

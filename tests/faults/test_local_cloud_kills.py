@@ -1,0 +1,102 @@
+"""The local cloud's daemon is killed again and again under load: nothing that it has answered is lost, and
+nothing happens twice. A client writes and spawns without a pause, another maps, a container commits."""
+
+import contextlib
+import random
+import sqlite3
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.contract_cloud import HERE, LocalCloud, make_cloud
+
+JOB = """
+Job = modal.Cls.from_name('sample', 'Job')()
+notes = modal.Dict.from_name('sample', create_if_missing=True)
+"""
+HAMMER = """
+import contextlib
+until, name = time.monotonic() + float(sys.argv[1]), sys.argv[2]
+entries = modal.Dict.from_name(name, create_if_missing=True)
+written, calls, spawns = [], [], 0
+
+def again(action):
+    while True:
+        with contextlib.suppress(Exception):
+            return action()
+
+n = 0
+while time.monotonic() < until:
+    n += 1
+    key, mine = f'{n:06d}', os.urandom(8)
+    again(lambda: entries.put(key, mine, skip_if_exists=True))
+    written.append([key, mine.hex()])
+    if n % 40 == 1:
+        spawns += 1
+        with contextlib.suppress(Exception):
+            calls.append([n, square.spawn(n).object_id])
+stored = {key: value.hex() for key, value in again(lambda: dict(entries.items())).items()}
+results = [[n, again(lambda: modal.FunctionCall.from_id(call_id).get(timeout=40))] for n, call_id in calls]
+say({'written': written, 'stored': stored, 'results': results, 'spawns': spawns})
+"""
+SQUARE = "square = modal.Function.from_name('sample', 'square')\n"
+MAP = """
+square = modal.Function.from_name('sample', 'square')
+until, maps = time.monotonic() + float(sys.argv[1]), 0
+while time.monotonic() < until or not maps:
+    try:
+        results = list(square.map(range(20)))
+    except modal.exception.Error:
+        continue  # the client gives up after a second or two without a daemon
+    assert results == [n * n for n in range(20)]
+    maps += 1
+say(maps)
+"""
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalCloud]:
+    for made in make_cloud():
+        made.deploy(HERE / "sample_app.py")
+        yield made
+
+
+def count(cloud: LocalCloud, query: str) -> int:
+    with contextlib.closing(sqlite3.connect(cloud.places.database)) as db:
+        return int(db.execute(query).fetchone()[0])
+
+
+def hammer_and_kill(cloud: LocalCloud, seed: int, kills: int) -> None:
+    chance = random.Random(seed)
+    functions = "(SELECT function_id FROM functions WHERE name='square')"
+    spawned = f"SELECT count(*) FROM calls WHERE function_id IN {functions} AND invocation=3"
+    before = count(cloud, spawned)
+    name = f"long-{seed}"
+    code = JOB + "say(Job.commit_often.spawn(sys.argv[1], int(sys.argv[2])).object_id)"
+    long_call = cloud.client(code, name, 40 * kills)
+    client = cloud.start(SQUARE + HAMMER, 1.8 * kills, f"hammer-{seed}")
+    mapper = cloud.start(MAP, 1.8 * kills)
+    for _ in range(kills):
+        time.sleep(chance.uniform(0.2, 1.0))
+        cloud.kill()
+        cloud.up()
+    seen = client.result()
+    assert dict(seen["written"]) == seen["stored"]
+    assert len(seen["written"]) > 20
+    assert all(result == n * n for n, result in seen["results"])
+    assert count(cloud, spawned) - before <= seen["spawns"]
+    assert mapper.result() > 0
+    code = "say(modal.FunctionCall.from_id(sys.argv[1]).get(timeout=60))"
+    assert cloud.client(code, long_call) == [40 * kills, 1]
+    assert count(cloud, "SELECT count(*) FROM inputs WHERE status='running'") == 0
+
+
+def test_a_daemon_that_is_killed_under_load_loses_and_doubles_nothing(cloud):
+    hammer_and_kill(cloud, seed=1, kills=3)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("seed", range(2, 17))
+def test_three_hundred_kills_lose_and_double_nothing(cloud, seed):
+    hammer_and_kill(cloud, seed=seed, kills=20)
