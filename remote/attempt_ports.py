@@ -82,10 +82,11 @@ class VolumeCheckpoints:
         archive: Archive,
         claim: Claim,
         unarchived: Callable[[], list[bytes]],
+        flush: Callable[[], bool],
         commit: Callable[[], None],
     ) -> None:
         self._store, self._log, self._archive, self._claim = store, log, archive, claim
-        self._unarchived, self._commit_volume = unarchived, commit
+        self._unarchived, self._flush, self._commit_volume = unarchived, flush, commit
         self._start: LogRecord | None = None
         self._damaged: dict[str, Damaged] = {}
 
@@ -116,15 +117,20 @@ class VolumeCheckpoints:
         return Saved(step=step, name=written.name, bytes=written.bytes, seconds=round(written.seconds, 6))
 
     def commit(self, saved: Saved) -> Recognised:
-        """See `Checkpoints.commit`."""
-        lines = self._unarchived()
-        if lines:
-            self._archive.seal(self._claim.number, lines, *sequence_range(lines))
+        """See `Checkpoints.commit`. Steps that count are never done again, so what was said of them
+        is in the live log before they count: a kill in between would lose it for good."""
         try:
+            lines = self._unarchived()
+            if lines:
+                self._archive.seal(self._claim.number, lines, *sequence_range(lines))
             self._commit_volume()
+            if not self._flush():
+                raise CommitFailedError("the events so far could not be written to the live log")
             position = self._log.append_commit(saved.step, saved.name, bytes=saved.bytes)
         except errors.FencedError as error:
             raise FencedError(str(error)) from error
+        except CommitFailedError:
+            raise
         except Exception as error:
             raise CommitFailedError(f"{type(error).__name__}: {error}") from error
         return Recognised(step=saved.step, name=saved.name, position=position)

@@ -154,6 +154,7 @@ class SupervisedAttempt:
             Archive(self._around.checkpoints / self._name / "events"),
             claim,
             events.take_unarchived,
+            events.flush,
             self._around.commit,
         )
         try:

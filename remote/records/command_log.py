@@ -26,7 +26,9 @@ POLL_SECONDS = 0.5
 _LOG = logging.getLogger(__name__)
 
 
-class _Sent(msgspec.Struct, frozen=True, kw_only=True):
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """A command as it stands in the log; ``sent_at`` is unix seconds on the sender's clock."""
+
     command: Command
     sent_at: float
 
@@ -34,7 +36,7 @@ class _Sent(msgspec.Struct, frozen=True, kw_only=True):
 def send(table: Table, command: Command, *, clock: Callable[[], float] = time.time) -> int:
     """Append the command; its number. One that is in the log already, by its id, keeps its number."""
     number = 0
-    value = encode(_Sent(command=command, sent_at=clock()))
+    value = encode(Sent(command=command, sent_at=clock()))
     while True:
         for position, stored in read_dense(table, keys.command, number + 1):
             number = position
@@ -43,6 +45,18 @@ def send(table: Table, command: Command, *, clock: Callable[[], float] = time.ti
                 return position
         if claim(table, keys.command(number + 1), value)[0]:
             return number + 1
+
+
+def note(table: Table, command: Command, *, clock: Callable[[], float] = time.time) -> int:
+    """Put a deed that goes another way than by this log (a preemption) into it, for the audit: it has
+    expired before it is written, so that no trainer ever takes it."""
+    return send(table, msgspec.structs.replace(command, expires_at=0.0), clock=clock)
+
+
+def read_sent(table: Table, after: int = 0) -> list[tuple[int, Sent | None]]:
+    """Everything in the log after a number, in order, each with its number; None where it cannot be
+    read (another version's, or damaged)."""
+    return [(number, _sent(number, value)) for number, value in read_dense(table, keys.command, after + 1)]
 
 
 class CommandReader:
@@ -104,9 +118,14 @@ class CommandReader:
 
 
 def _command(number: int, value: bytes | RecordError) -> Command | None:
+    sent = _sent(number, value)
+    return None if sent is None else sent.command
+
+
+def _sent(number: int, value: bytes | RecordError) -> Sent | None:
     try:
         if isinstance(value, RecordError):
             raise value
-        return decode(value, _Sent, keys.command(number)).command
+        return decode(value, Sent, keys.command(number))
     except RecordError:
         return None

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from remote.records import attempt_claim
 from remote.records.archive import Archive
 from remote.records.checkpoint_store import CheckpointStore
 from remote.records.commit_log import CommitLog, lineage, newest, recognised
+from remote.training.ports import CommitFailedError
 
 
 class Story:
@@ -24,6 +26,7 @@ class Story:
         self.root, self.table = root, MemoryTable()
         self.number = 0
         self.attempt: Any = None
+        self.live_log = True
 
     def begin(self, from_step: int | None = None, *, generation: int = 1) -> int:
         """The next attempt; the step that it starts from."""
@@ -35,7 +38,9 @@ class Story:
         )  # fmt: skip
         self.log = CommitLog(self.table, claim.number, boot)
         store, archive = CheckpointStore(self.root), Archive(self.root / "events")
-        self.attempt = VolumeCheckpoints(store, self.log, archive, claim, list, lambda: None)
+        self.attempt = VolumeCheckpoints(
+            store, self.log, archive, claim, list, lambda: self.live_log, lambda: None
+        )
         return int(self.attempt.begin(from_step))
 
     def commit(self, step: int) -> None:
@@ -120,3 +125,15 @@ def test_the_newest_and_the_last_of_its_line_are_never_let_go(
 
 def _somewhere(found: list[Any], share: float) -> int:
     return int(found[min(len(found) - 1, int(share * len(found)))].position) if found else 0
+
+
+def test_a_step_does_not_count_before_what_was_said_of_it_is_in_the_live_log(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    story.begin()
+    story.live_log = False
+    with pytest.raises(CommitFailedError, match="live log"):
+        story.commit(10)
+    assert newest(story.log.records()) is None
+    story.live_log = True
+    story.commit(20)
+    assert [record.step for record in lineage(story.log.records())] == [20]
