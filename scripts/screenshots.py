@@ -28,6 +28,8 @@ from tui_app.app import Middlewatch  # noqa: E402
 from tui_app.demo import RUN, deploying, spawn_named, stage, views  # noqa: E402
 from tui_app.locations import Locations  # noqa: E402
 from tui_app.requests import await_outcome, submit  # noqa: E402
+from tui_app.screens.desk_screen import KEY_NAMES  # noqa: E402
+from tui_app.screens.tabs import TABS  # noqa: E402
 from tui_app.state.view import RunView  # noqa: E402
 from tui_app.subprocesses import cloud_up, ensure_deployed, run_cloud  # noqa: E402
 from tui_app.targets import cloud_running  # noqa: E402
@@ -47,6 +49,13 @@ class Shot:
 
     name: str
     keys: tuple[str, ...] = ()
+
+
+TABBED = (
+    *(Shot(tab.id, (KEY_NAMES.get(tab.key, tab.key),)) for tab in TABS),
+    Shot("cursor", ("S", "N")),
+)
+"""The tabs, and the charts with their cursor on the newest anomaly."""
 
 
 def main() -> int:
@@ -119,7 +128,7 @@ def wait_for_steps(locations: Locations, run: str) -> RunView:
 
 async def shoot(locations: Locations, view: RunView) -> list[str]:
     FOLDER.mkdir(exist_ok=True)
-    shots = [Shot("run"), Shot("home", ("escape",)), Shot("help", ("question_mark",))]
+    shots = [Shot("run"), Shot("home", ("escape",)), Shot("help", ("question_mark",)), *TABBED]
     if key := confirm_key(view):
         shots.append(Shot("confirm", (key,)))
     names = []

@@ -8,14 +8,15 @@ in `tick`, at most eight times a second, and only by what is visible and changed
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.message import Message
@@ -31,20 +32,25 @@ from tui_app.render.glyphs import ascii_only
 from tui_app.screens.desk_screen import VERBS, DeskScreen
 from tui_app.screens.home import HomeScreen
 from tui_app.screens.run import RunScreen
+from tui_app.screens.tabs import TABS
 from tui_app.state.view import RunView
-from tui_app.theme import MIDDLEWATCH
+from tui_app.terminal import TerminalApp
+from tui_app.theme import MIDDLEWATCH, chosen
 from tui_app.widgets.lines import ASCII_CLASS
 from tui_app.widgets.status_line import Report
 
+if TYPE_CHECKING:
+    from tui_app.lookup import Wanted
+
 FASTEST_SECONDS = 0.125
 PULSE_SECONDS = 0.25
+SETTLED_SECONDS = 0.5
+"""After so long the first screen stands, and other work may begin."""
 SLOW_PULSES = 4
 """Pulses between two ticks while nothing happens: ages then change once a second."""
-WRITES_BEHIND = 3
-"""A frame is three writes; with more than that unsent, the terminal is not keeping up."""
 
 
-class Middlewatch(App[int]):
+class Middlewatch(TerminalApp[int]):
     """Home and run screens over one target's journal."""
 
     CSS_PATH = sheet("app")
@@ -67,8 +73,9 @@ class Middlewatch(App[int]):
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
-        self.register_theme(MIDDLEWATCH)
-        self.set_reactive(Middlewatch.theme, MIDDLEWATCH.name)
+        theme = chosen(os.environ)
+        self.register_theme(theme)
+        self.set_reactive(Middlewatch.theme, theme.name)
         self.stylesheet.set_variables(self.get_css_variables())
         self.locations, self.read_only = locations, read_only
         self.clock = clock
@@ -76,7 +83,7 @@ class Middlewatch(App[int]):
         self.animation_level = "none"
         self._first_run = run
         self._told = False
-        self._ticked_at = 0.0
+        self._ticked_at = self._watched_at = 0.0
         self._waiting: Timer | None = None
         self._pulses = 0
         self._start_watcher = start_watcher and not read_only
@@ -94,10 +101,21 @@ class Middlewatch(App[int]):
         self._watch(self._first_run)
         self.feed.start()
 
+    def get_default_screen(self) -> Screen[None]:
+        """The run that was asked for, else home; without a blank screen before it."""
+        screen = HomeScreen() if self._first_run is None else RunScreen(self._first_run)
+        screen._push_result_callback(screen, None)  # as push_screen does, so that it can be switched
+        return screen
+
     def on_mount(self) -> None:
-        """Show the run that was asked for, else home; begin to tick; have a watcher started if none is."""
-        self.push_screen(HomeScreen() if self._first_run is None else RunScreen(self._first_run))
+        """Begin to tick; what can wait until the screen stands is done after it."""
         self.set_interval(PULSE_SECONDS, self._pulse)
+        self.set_timer(SETTLED_SECONDS, self._settle)
+
+    def _settle(self) -> None:
+        """What is there by now stays; have a watcher started if none is."""
+        gc.freeze()
+        gc.enable()
         if self._start_watcher and self._actor is not None:
             threading.Thread(target=_ensure_watcher, args=(self._actor,), daemon=True).start()
 
@@ -144,12 +162,12 @@ class Middlewatch(App[int]):
         if self._waiting is not None:
             self._waiting.stop()
             self._waiting = None
-        if not self.is_running or self._terminal_is_behind():
+        if not self.is_running or self.is_behind:
             return
-        self._ticked_at = time.monotonic()
         self.desk.put(self.feed.take())
         screen = self._desk_screen()
-        if screen is not None and screen.ready:
+        if screen is not None and screen.ready and (self.feed.caught_up or self._late()):
+            self._ticked_at = time.monotonic()
             with self.batch_update():
                 screen.show_desk(self.desk, self.clock())
 
@@ -157,12 +175,16 @@ class Middlewatch(App[int]):
         """The screen that shows the desk, also below a dialog."""
         return next((s for s in reversed(self.screen_stack) if isinstance(s, DeskScreen)), None)
 
-    def _terminal_is_behind(self) -> bool:
-        writer = getattr(self._driver, "_writer_thread", None)
-        queue = getattr(writer, "_queue", None)
-        return queue is not None and queue.qsize() > WRITES_BEHIND
+    def caught_up(self) -> None:
+        """The terminal reads again: show it what it has missed."""
+        self.tick()
+
+    def _late(self) -> bool:
+        """Whether a history is so long that it is better shown as it comes."""
+        return time.monotonic() - self._watched_at > SETTLED_SECONDS
 
     def _watch(self, run: str | None) -> None:
+        self._watched_at = time.monotonic()
         self.desk.watch(run)
         self.feed.watch(run)
 
@@ -170,6 +192,21 @@ class Middlewatch(App[int]):
         """Show this run."""
         self._watch(run)
         self.switch_screen(RunScreen(run))
+
+    def open_tab(self, tab_id: str, run: str | None) -> None:
+        """Show another side of this run, over the screen that shows it or its list."""
+        from tui_app.screens.tabs import tab_screen
+
+        screen = tab_screen(tab_id, run)
+        if self.screen.tab_id if isinstance(self.screen, DeskScreen) else "":
+            self.switch_screen(screen)
+        else:
+            self.push_screen(screen)
+
+    def look(self, wanted: Wanted | None) -> None:
+        """Have looked up what a tab shows."""
+        self.desk.look(wanted)
+        self.feed.look(wanted)
 
     def open_home(self, selected: str | None = None) -> None:
         """Show the list of runs, with the cursor on ``selected``."""
@@ -205,7 +242,8 @@ class Middlewatch(App[int]):
             else:
                 self.say("cancelled", f"{action.label} {view.run}: nothing was done")
 
-        self.push_screen(ConfirmScreen(action, view, self.twin(action.cli(view.run))), decided)
+        typed = action.danger is Danger.DESTRUCTIVE and self.locations.target != TARGETS[0]
+        self.push_screen(ConfirmScreen(action, view, self.twin(action.cli(view.run)), typed=typed), decided)
 
     def _ask(self, action: Action, view: RunView) -> None:
         if self._actor is None or action.verb is None:
@@ -215,6 +253,13 @@ class Middlewatch(App[int]):
         else:
             wish = Wish(action.verb, view.run, view.attempt.number if view.attempt else None)
         self._actor.ask(wish)
+
+    def ask(self, wish: Wish) -> None:
+        """Write a wish down, unless this dashboard only looks."""
+        if self._actor is None:
+            self.say("refused", f"{wish.words}: this dashboard is read-only")
+        else:
+            self._actor.ask(wish)
 
     def twin(self, command: str) -> str:
         """The command line that does the same here: with the target where it is not the default."""
@@ -242,6 +287,8 @@ class Middlewatch(App[int]):
             yield SystemCommand(
                 f"{action.label} ({action.key})", action.help, lambda a=action: desk.action_ask(a.id)
             )
+        for tab in TABS:
+            yield SystemCommand(f"tab {tab.label} ({tab.key})", tab.help, lambda t=tab: desk.action_tab(t.id))
         yield SystemCommand("help (?)", "every key, and what it would do now", desk.action_help)
         if isinstance(desk, RunScreen):
             yield SystemCommand("back (esc)", "to the list of runs", desk.action_back)
@@ -281,6 +328,7 @@ def run_app(
     ascii_art: bool | None = None,
 ) -> int:
     """Show the dashboard until it is closed; the exit status. Says which runs go on."""
+    gc.disable()  # until the first screen stands: nothing that is made until then is garbage
     app = Middlewatch(locations, run, read_only=read_only, ascii_art=ascii_art, start_watcher=True)
     status = app.run()
     live = [s.view.run for s in app.desk.summaries.values() if not s.view.state.is_terminal]

@@ -13,7 +13,6 @@ import os
 import sqlite3
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
 import click
@@ -26,8 +25,9 @@ from tui_app.plain import FollowError
 from tui_app.subprocesses import ToolError
 from tui_app.targets import TargetDownError
 from tui_app.text_safety import plain_lines, shown
-from tui_app.verbs import acting, places, reading, spawning
+from tui_app.verbs import acting, alerting, completing, places, reading, replaying, spawning, telling
 from tui_app.verbs.common import target_option
+from tui_app.verbs.keeping import prune
 from tui_app.watcher_launch import WatcherStartError
 
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
@@ -59,7 +59,9 @@ def cli(context: click.Context, target: str | None, show_version: bool) -> ExitC
         click.echo(f"middlewatch {__version__} (modal {_installed('modal')})")
         return ExitCode.OK
     if context.invoked_subcommand is None:
-        code: ExitCode = context.invoke(reading.open_, run=None, read_only=False, plain=False, target=target)
+        code: ExitCode = context.invoke(
+            reading.open_, run=None, read_only=False, ascii_art=False, plain=False, target=target
+        )
         return code
     return None
 
@@ -67,7 +69,10 @@ def cli(context: click.Context, target: str | None, show_version: bool) -> ExitC
 for command in (
     *(reading.open_, reading.list_, reading.show, reading.logs),
     *(spawning.spawn, acting.checkpoint, acting.preempt, acting.resume, acting.stop),
+    *(alerting.alerts, alerting.acknowledge, alerting.snooze),
+    *(telling.triage, telling.export, telling.audit, replaying.replay),
     *(places.cloud, places.deploy, places.demo, places.down, places.doctor),
+    *(prune, completing.completion),
 ):
     cli.add_command(command)
 
@@ -79,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
+        if completing.VARIABLE in os.environ:
+            cli.main(args=given, prog_name=completing.PROGRAM, complete_var=completing.VARIABLE)
         code = run(given)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -138,6 +145,8 @@ def _let_the_reader_go() -> None:
 
 
 def _installed(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return shown(version(package), 40)
     except PackageNotFoundError:

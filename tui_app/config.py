@@ -33,8 +33,9 @@ class Setting:
     origin: str
 
 
-DEFAULTS = {"target": "local", "read_only": "no"}
-ALLOWED = {"target": TARGETS, "read_only": ("no", "yes")}
+DEFAULTS = {"target": "local", "read_only": "no", "ascii": "auto", "on_alert": ""}
+ALLOWED = {"target": TARGETS, "read_only": ("no", "yes"), "ascii": ("auto", "no", "yes")}
+"""The settings that are one of a few words; ``on_alert`` is a command."""
 
 
 def load(
@@ -73,19 +74,24 @@ def _chosen(
     if flag is not None:
         return _allowed(name, Setting(flag, f"--{name.replace('_', '-')}"))
     if environment.get(variable):
-        return _allowed(name, Setting(environment[variable], variable))
+        return _allowed(name, Setting(_spoken(name, environment[variable]), variable))
     if name in from_file:
         return _allowed(name, Setting(_word(from_file[name]), str(path)))
     return Setting(default, "default")
 
 
 def _allowed(name: str, setting: Setting) -> Setting:
-    allowed = ALLOWED[name]
-    if setting.value not in allowed:
+    allowed = ALLOWED.get(name)
+    if allowed is not None and setting.value not in allowed:
         raise SettingError(
             f"{name} is {setting.value!r} (from {setting.origin}); allowed is {' or '.join(allowed)}"
         )
     return setting
+
+
+def _spoken(name: str, value: str) -> str:
+    """A variable's 0 and 1 are the no and yes of a setting that has them."""
+    return {"0": "no", "1": "yes"}.get(value, value) if "yes" in ALLOWED.get(name, ()) else value
 
 
 def _word(value: object) -> str:

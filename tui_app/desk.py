@@ -5,6 +5,8 @@ The UI thread alone touches it. It reads no journal and no clock.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tui_app.chronicle import Point
 from tui_app.feed import History, News
 from tui_app.journal.reader import RunSummary, WatcherStatus
@@ -12,6 +14,14 @@ from tui_app.render.buckets import Track
 from tui_app.widgets.event_list import EventLine
 from tui_app.widgets.sight import Link, Sight
 from tui_app.widgets.status_line import Report
+
+if TYPE_CHECKING:
+    from tui_app.lookup import Wanted
+    from tui_app.state.alerts import Alert
+    from tui_app.widgets.records import Record
+
+MOST_UNSEEN = 20_000
+"""Sentences kept for an event list that is not being looked at; the oldest are dropped."""
 
 
 class Desk:
@@ -23,6 +33,8 @@ class Desk:
         self.status: WatcherStatus | None = None
         self.trouble = ""
         self.report: Report | None = None
+        self.alerts: list[Alert] = []
+        """What is wrong, of every run, the worst first."""
         self.heard = False
         """Whether the journal has been read at all."""
         self.run: str | None = None
@@ -30,6 +42,11 @@ class Desk:
         self.unseen: list[EventLine] = []
         """Sentences that the event list has not taken yet."""
         self.began_anew = False
+        self.wanted: Wanted | None = None
+        """What the open tab has asked for."""
+        self.found: list[Record] = []
+        """Records of it that the tab has not taken yet."""
+        self.found_anew = False
 
     def put(self, news: News) -> None:
         """Lay the news on the desk."""
@@ -37,12 +54,22 @@ class Desk:
             self.heard = True
             self.summaries = {summary.view.run: summary for summary in news.runs}
             self.status = news.status
+        if news.alerts is not None:
+            self.alerts = news.alerts
         if news.trouble is not None:
             self.trouble = news.trouble
         if news.reports:
             self.report = news.reports[-1]
         for history in news.histories:
             self._put_history(history)
+        for finding in news.findings:
+            if finding.wanted is self.wanted:
+                self.found_anew = self.found_anew or finding.fresh
+                self.found = finding.records if finding.fresh else self.found + finding.records
+
+    def look(self, wanted: Wanted | None) -> None:
+        """Make room for what a tab wants; what comes late for another one is dropped."""
+        self.wanted, self.found, self.found_anew = wanted, [], False
 
     def watch(self, run: str | None) -> None:
         """Make room for this run's history; what comes late of another one is dropped."""
@@ -60,6 +87,7 @@ class Desk:
         for point in history.points:
             self._add(point)
         self.unseen += history.lines
+        del self.unseen[:-MOST_UNSEEN]
 
     def _add(self, point: Point) -> None:
         self.track.add(point.step, point.attempt, point.metrics)

@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tui_app import __version__
+from tui_app.choosing import known_target
 from tui_app.config import SettingError, load, modal_token_origin
 from tui_app.journal.reader import JournalError, JournalReader
 from tui_app.locations import Locations, config_file, local_cloud_state
@@ -28,6 +29,7 @@ from tui_app.text_safety import shown
 from tui_app.watcher_launch import watcher_running
 
 OK, NOTE, BAD = "ok", "--", "!!"
+LARGE_JOURNAL_BYTES = 500_000_000
 LOW_DISK_BYTES = 1_000_000_000
 OLDEST_PYTHON = (3, 11)
 NETWORK_FILESYSTEMS = ("nfs", "nfs4", "cifs", "smbfs", "afs", "9p", "fuse.sshfs", "lustre")
@@ -60,6 +62,7 @@ def examine(locations: Locations, target: str | None = None) -> list[Check]:
         _modal_token(locations),
         _state(locations),
         _filesystem(locations),
+        _journal(locations),
         _disk(locations),
         _cloud(locations),
         _watcher(locations),
@@ -99,11 +102,14 @@ def _package(name: str, needed: bool) -> Check:
 
 def _settings(target: str | None) -> list[Check]:
     try:
-        found = load({"target": target})
+        found = {**load({"target": target}), "target": known_target(target)}
     except SettingError as error:
         return [Check("settings", BAD, str(error))]
     exists = "read" if config_file().exists() else "none"
-    checks = [Check(name.replace("_", "-"), OK, f"{s.value} (from {s.origin})") for name, s in found.items()]
+    checks = [
+        Check(name.replace("_", "-"), OK, f"{s.value or 'none'} (from {s.origin})")
+        for name, s in found.items()
+    ]
     return [*checks, Check("config file", OK, f"{config_file()}: {exists}")]
 
 
@@ -134,13 +140,18 @@ def _state(locations: Locations) -> Check:
     return Check("state", OK if writable else BAD, detail + ("" if writable else f"; chmod 700 {state}"))
 
 
-def _filesystem(locations: Locations) -> Check:
+def filesystem_of(path: Path) -> str:
+    """The type of the file system that a path is, or would be, on; "unknown" where that is not told."""
     import psutil
 
-    where = _existing(locations.state)
+    where = _existing(path)
     parts = sorted(psutil.disk_partitions(all=True), key=lambda part: len(part.mountpoint))
     holding = [part for part in parts if where.is_relative_to(part.mountpoint)]
-    kind = holding[-1].fstype if holding else "unknown"
+    return holding[-1].fstype if holding else "unknown"
+
+
+def _filesystem(locations: Locations) -> Check:
+    kind = filesystem_of(locations.state)
     if kind in NETWORK_FILESYSTEMS:
         return Check("filesystem", BAD, f"{kind}: SQLite needs a local disk; set XDG_STATE_HOME to one")
     return Check("filesystem", OK, kind)
@@ -151,6 +162,16 @@ def _existing(path: Path) -> Path:
     while not path.exists():
         path = path.parent
     return path.resolve()
+
+
+def _journal(locations: Locations) -> Check:
+    files = [locations.journal, locations.journal.with_name(locations.journal.name + "-wal")]
+    count = sum(file.stat().st_size for file in files if file.exists())
+    if not count:
+        return Check("journal", OK, "none yet")
+    big = count > LARGE_JOURNAL_BYTES
+    remedy = "; old runs can be thinned: middlewatch prune --older-than 30d" if big else ""
+    return Check("journal", NOTE if big else OK, f"{locations.journal}, {size(count)}{remedy}")
 
 
 def _disk(locations: Locations) -> Check:

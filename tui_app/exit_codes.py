@@ -19,8 +19,8 @@ class ExitCode(IntEnum):
 
 
 EXPLAINED = (
-    "0 ok · 1 error · 2 usage, or a name or value that is not allowed · 3 the run failed · 4 no token · "
-    "5 the other side did not answer · 6 refused · 130 interrupted"
+    "0 ok · 1 error · 2 usage, or a name or value that is not allowed · 3 the run failed · "
+    "4 no token, or a refused one · 5 the other side did not answer · 6 refused · 130 interrupted"
 )
 
 

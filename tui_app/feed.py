@@ -17,13 +17,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from remote.vocabulary.commands import OutcomeState, Verb
 from remote.vocabulary.events import EventError
-from tui_app.chronicle import Point, line_of, point_of
+from tui_app.chronicle import Point, gap_before, line_of, point_of
 from tui_app.journal.reader import (
     JournalError,
     JournalMissingError,
@@ -37,9 +37,16 @@ from tui_app.state.view import RunView
 from tui_app.widgets.event_list import EventLine
 from tui_app.widgets.status_line import Report
 
+if TYPE_CHECKING:
+    from tui_app.lookup import Lookup, Wanted
+    from tui_app.state.alerts import Alert
+    from tui_app.widgets.records import Record
+
 PERIOD_SECONDS = 0.1
 LOOK_AGAIN_SECONDS = 0.5
 """How often signs of life and the watcher's beat are read when no event came."""
+ALERTS_SECONDS = 1.0
+"""How often the watcher's alerts are read."""
 BATCH_ROWS = 500
 MAX_WAITING_ROWS = 5_000
 
@@ -53,13 +60,23 @@ class History(msgspec.Struct, frozen=True):
     lines: list[EventLine]
 
 
+class Finding(msgspec.Struct, frozen=True):
+    """New records of what a tab wants, oldest first; ``fresh`` where they begin it anew."""
+
+    wanted: Wanted
+    fresh: bool
+    records: list[Record]
+
+
 class News(msgspec.Struct):
     """What happened since the last take; ``runs`` None where that did not change."""
 
     runs: list[RunSummary] | None = None
     status: WatcherStatus | None = None
+    alerts: list[Alert] | None = None
     trouble: str | None = None
     histories: list[History] = msgspec.field(default_factory=list)
+    findings: list[Finding] = msgspec.field(default_factory=list)
     reports: list[Report] = msgspec.field(default_factory=list)
 
 
@@ -81,10 +98,15 @@ class Feed:
         self._waiting_rows = 0
         self._stop = threading.Event()
         self._wanted: str | None = None
+        self.caught_up = True
+        """Whether everything that is recorded of the watched run has been handed over once."""
         self._reading = _Position()
+        self._looking_for: Wanted | None = None
+        self._lookup: Lookup | None = None
         self._reader: JournalReader | None = None
         self._newest_row = -1
         self._looked_at = 0.0
+        self._alerts_at = 0.0
         self._told_trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name="journal-feed", daemon=True)
 
@@ -100,7 +122,11 @@ class Feed:
 
     def watch(self, run: str | None) -> None:
         """Hand over this run's events from the first one on, and what follows; None for no run."""
-        self._wanted = run
+        self._wanted, self.caught_up = run, run is None
+
+    def look(self, wanted: Wanted | None) -> None:
+        """Hand over what a tab wants, from the first record on, and what follows; None for nothing."""
+        self._looking_for = wanted
 
     def take(self) -> News:
         """Everything that came since the last call."""
@@ -126,7 +152,11 @@ class Feed:
             self._newest_row, self._looked_at = newest, now
             runs, status = reader.views(), reader.status()
             self._tell(runs=runs, status=status, trouble="")
+        if not 0 <= now - self._alerts_at < ALERTS_SECONDS:
+            self._alerts_at = now
+            self._tell(alerts=reader.alerts())
         self._read_on(reader)
+        self._look_up(reader)
         self._extras(reader)
 
     def _extras(self, reader: JournalReader) -> None:
@@ -170,27 +200,68 @@ class Feed:
             if rows:
                 position.row = rows[-1].row_id
             if len(rows) < BATCH_ROWS or self._wanted != position.run:
+                if not self.caught_up and self._wanted == position.run:
+                    self.caught_up = True
+                    self.on_news()
                 return
+
+    def _look_up(self, reader: JournalReader) -> None:
+        wanted = self._looking_for
+        if wanted is None:
+            self._lookup = None
+            return
+        fresh = self._lookup is None or self._lookup.wanted is not wanted
+        if fresh:
+            from tui_app.lookup import Lookup
+
+            self._lookup = Lookup(wanted, self.locations)
+        assert self._lookup is not None
+        while self._waiting_rows < MAX_WAITING_ROWS and not self._stop.is_set():
+            records = self._lookup.read(reader)
+            if records or fresh:
+                with self._lock:
+                    self._news.findings.append(Finding(wanted, fresh, records))
+                    self._waiting_rows += len(records)
+                self.on_news()
+            if not records or self._looking_for is not wanted:
+                return
+            fresh = False
 
     def _hand_over(self, run: str, rows: list[Row], view: RunView, *, fresh: bool) -> None:
         points = [point for row in rows if (point := point_of(row.event)) is not None]
-        lines = [line for row in rows if (line := line_of(row.event, view)) is not None]
+        lines = self._lines(rows, view)
         with self._lock:
             self._news.histories.append(History(run, fresh, points, lines))
             self._waiting_rows += len(rows)
         self.on_news()
+
+    def _lines(self, rows: list[Row], view: RunView) -> list[EventLine]:
+        """Sentences in order, each with the step at which it was said; gaps where they are."""
+        lines = []
+        for row in rows:
+            event = row.event
+            if event.type == "step.completed" and isinstance(step := event.data.get("step"), int):
+                self._reading.step = step
+            missing = gap_before(event, view, self._reading.step) if view.gaps else None
+            lines += [
+                line for line in (missing, line_of(event, view, self._reading.step)) if line is not None
+            ]
+        return lines
 
     def _tell(
         self,
         *,
         runs: list[RunSummary] | None = None,
         status: WatcherStatus | None = None,
+        alerts: list[Alert] | None = None,
         trouble: str | None = None,
         report: Report | None = None,
     ) -> None:
         with self._lock:
             if runs is not None:
                 self._news.runs, self._news.status = runs, status
+            if alerts is not None:
+                self._news.alerts = alerts
             if trouble is not None:
                 self._news.trouble = self._told_trouble = trouble
             if report is not None:
@@ -201,6 +272,7 @@ class Feed:
 class _Position(msgspec.Struct):
     run: str | None = None
     row: int = 0
+    step: int = 0
     begun: bool = False
 
 

@@ -97,6 +97,7 @@ def _opened(locations: Locations, stack: contextlib.ExitStack) -> JournalReader 
 def plain_sentence(event: Event, view: RunView) -> Line | None:
     """The event's sentence, None for what another line says already."""
     repeated = event.type == "exception.raised" and event.data.get("retryable") is True
+    repeated |= event.type == "alert.raised" and event.data.get("rule") == "failed"
     return None if repeated or event.type in _UNSPOKEN else sentence(event, view)
 
 

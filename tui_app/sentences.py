@@ -256,6 +256,18 @@ def _evaluated(fields: Fields, event: Event, view: RunView) -> Line:
     return Line("ok", f"evaluation at step {_whole(fields, 'step')}: {values}")
 
 
+def _alert(fields: Fields, event: Event, view: RunView) -> Line:
+    evidence = _text(fields, "evidence")
+    because = f": {evidence}" if evidence else ""
+    return Line("!!", f"{_text(fields, 'severity') or 'alert'}: {_text(fields, 'text')}{because}")
+
+
+def _alert_cleared(fields: Fields, event: Event, view: RunView) -> Line:
+    seconds = fields.real("seconds")
+    after = f" after {span(seconds)}" if seconds is not None else ""
+    return Line("ok", f"over{after}: {_text(fields, 'text')}")
+
+
 _SENTENCES: dict[str, Callable[[Fields, Event, RunView], Line]] = {
     "run.spawned": _spawned,
     "attempt.claimed": _claimed,
@@ -280,4 +292,6 @@ _SENTENCES: dict[str, Callable[[Fields, Event, RunView], Line]] = {
     "retry.scheduled": _retry_scheduled,
     "run.ended": _run_ended,
     "intent.sent": _intent_sent,
+    "alert.raised": _alert,
+    "alert.cleared": _alert_cleared,
 }

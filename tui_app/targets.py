@@ -13,6 +13,8 @@ from typing import Any
 
 from tui_app.locations import TARGETS, local_cloud_state
 
+TOKEN_REFUSED = "the target refused the token"
+"""How the detail of a link begins whose token is wrong."""
 CLOUD_IS_DOWN = "the local cloud is not running; start it with: middlewatch cloud up"
 
 

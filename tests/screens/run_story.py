@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from remote.vocabulary.events import Event, Severity, encode
 from remote.vocabulary.run_config import Drill, DrillKind, RunConfig
-from tui_app.journal.records import Arrival, Draft, WatcherStatus
+from tui_app.journal.records import Arrival, Draft, LogLine, WatcherStatus
 from tui_app.journal.writer import JournalWriter
 
+Clock = Callable[[], float]
 CONFIG = RunConfig(
     steps=250,
     drills=(
@@ -25,13 +27,14 @@ CONFIG = RunConfig(
 class Journal:
     """A journal as the watcher keeps it, with a beating watcher."""
 
-    def __init__(self, path: Path, *, target: str = "local") -> None:
-        self.writer = JournalWriter(path)
+    def __init__(self, path: Path, *, target: str = "local", clock: Clock = time.time) -> None:
+        self.clock = clock
+        self.writer = JournalWriter(path, clock=clock)
         self.target = target
         self.beat()
 
     def beat(self, *, age: float = 0.5, reachable: bool = True, detail: str = "") -> None:
-        now = time.time()
+        now = self.clock()
         self.writer.set_status(
             WatcherStatus(
                 pid=1,
@@ -61,9 +64,9 @@ class RunStory:
         self, journal: Journal, run: str, *, ago: float = 60.0, config: RunConfig = CONFIG, pace: float = 0.4
     ) -> None:
         self.journal, self.run, self.config, self.pace = journal, run, config, pace
-        self.t = time.time() - ago
+        self.t = journal.clock() - ago
         self.attempt, self.step, self.committed, self.position, self.generation = 0, 0, 0, 0, 0
-        self.retries, self.preemptions = 0, 0
+        self.retries, self.preemptions, self.committed_name = 0, 0, ""
         self._seq = 0
 
     def wait(self, seconds: float) -> RunStory:
@@ -72,7 +75,7 @@ class RunStory:
 
     def now(self, before: float = 0.0) -> RunStory:
         """What follows happened ``before`` seconds ago."""
-        self.t = time.time() - before
+        self.t = self.journal.clock() - before
         return self
 
     def say(self, kind: str, /, sev: Severity = Severity.INFO, **data: Any) -> RunStory:
@@ -133,9 +136,12 @@ class RunStory:
         self.say("gpu.found", requested="H100:8", requested_count=8, count=0, names=[], cpu_demo=True)
         self.wait(0.6).say("model.loaded", model="tiny-llama", parameters=824_192, seconds=0.41)
         if self.committed:
-            name = f"step_{self.committed:08}.a0001"
             self.say(
-                "checkpoint.loaded", step=self.committed, name=name, position=self.position, seconds=0.02
+                "checkpoint.loaded",
+                step=self.committed,
+                name=self.committed_name,
+                position=self.position,
+                seconds=0.02,
             )
         return self.say("phase.changed", phase="STEPPING")
 
@@ -170,8 +176,36 @@ class RunStory:
             seconds=took,
             tries=1,
         )
-        self.committed = self.step
+        self.committed, self.committed_name = self.step, name
         return self.say("phase.changed", phase="STEPPING")
+
+    def sample(self, rewards: tuple[float, ...] = (1.0, 0.17, 0.5, -0.2)) -> RunStory:
+        """What the policy wrote at this step."""
+        mean = sum(rewards) / len(rewards)
+        samples = [
+            {
+                "prompt": f"sort: {index} 9 4 1 7 3",
+                "completion": f"1 3 4 7 9 ({index})",
+                "reward": reward,
+                "advantage": reward - mean,
+            }
+            for index, reward in enumerate(rewards)
+        ]
+        return self.say("rollout.sampled", step=self.step, samples=samples)
+
+    def evaluate(self, reward: float = 0.82) -> RunStory:
+        """An evaluation after this step."""
+        found = {"reward/mean": reward, "exact_match": reward - 0.1, "prompts": 64, "seconds": 1.4}
+        return self.say("eval.completed", step=self.step, metrics=found)
+
+    def host(self, cpu: float = 93.0) -> RunStory:
+        """What the machine is doing."""
+        return self.say("host.sampled", cpu_percent=cpu, rss=412_000_000, disk_free=51_200_000_000)
+
+    def prints(self, *texts: str, fd: str = "stdout") -> RunStory:
+        """Lines that a container printed now."""
+        self.journal.writer.add_logs(self.run, [LogLine(self.t, fd, text) for text in texts])
+        return self
 
     def fail(self, delay: float = 5.0) -> RunStory:
         self.retries += 1

@@ -35,7 +35,7 @@ async def test_each_run_has_one_line_with_everything(
 
 
 async def test_live_runs_come_first_and_counts_are_in_words(journal: Journal, open_board: Open) -> None:
-    journal.story("old-failure", ago=900).begin().steps(5).end("FAILED", reason="user_error", detail="no")
+    journal.story("old-failure", ago=90_000).begin().steps(5).end("FAILED", reason="user_error", detail="no")
     journal.story("done", ago=800).begin().steps(5).end("SUCCEEDED")
     journal.story("live-one", ago=12).begin().steps(5)
     async with open_board() as board:
@@ -95,3 +95,48 @@ async def test_a_click_chooses_and_a_second_one_opens(journal: Journal, open_boa
         await board.until(lambda: board.app.screen.query_one(RunTable).selected.view.run == "run-1")  # type: ignore[union-attr]
         await board.pilot.click(RunTable, offset=(5, 2))
         await board.shows("LOCAL run-1 RUNNING")
+
+
+async def test_problems_come_first_and_are_counted(journal: Journal, open_board: Open) -> None:
+    journal.story("well", ago=12.2).begin().steps(27).now()
+    journal.story("broken", ago=60).begin().steps(3).end("FAILED", reason="user_error", detail="no")
+    journal.story("waiting", ago=30).begin().steps(34).now(1).fail(delay=30)
+    async with open_board() as board:
+        await board.shows("3 runs: ", "1 backing off · 1 failed", "broken", "well")
+        places = [board.text.index(f"{name} ") for name in ("broken", "waiting", "well")]
+        assert places == sorted(places)
+        await board.press("t", "t")
+        await board.shows("by name")
+
+
+async def test_the_filter_follows_what_is_typed_and_esc_shows_all(journal: Journal, open_board: Open) -> None:
+    for name in ("alpha", "beta"):
+        journal.story(name, ago=12).begin().steps(3)
+    async with open_board() as board:
+        await board.shows("2 runs")
+        await board.press("slash", *"bet")
+        await board.shows("/bet: 1 of 2")
+        assert "alpha" not in board.text
+        await board.press("enter")
+        await board.shows("/bet: 1 of 2")
+        await board.press("slash", *"x", "escape")
+        await board.shows("/bet: 1 of 2")
+        await board.press("slash", *"x", "enter")
+        await board.shows("No run has “x”")
+        await board.press("escape")
+        await board.shows("alpha", "beta")
+
+
+async def test_marked_runs_are_compared_by_one_metric(journal: Journal, open_board: Open) -> None:
+    for name, steps in (("alpha", 30), ("beta", 60)):
+        journal.story(name, ago=60).begin().steps(steps)
+    async with open_board() as board:
+        await board.shows("2 runs")
+        await board.press("equals_sign")
+        await board.shows("REFUSED compare: mark two runs or more")
+        await board.press("g", "space", "space", "equals_sign")
+        await board.shows("compare reward", "o alpha", "at step 30", "x beta", "at step 60")
+        await board.press("4")
+        await board.shows("compare entropy", "falls as it decides")
+        await board.press("escape")
+        await board.shows("2 marked, = compares")

@@ -10,6 +10,7 @@ log from shrinking. It may be used from any thread, by one at a time.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import msgspec
 from remote.vocabulary.commands import Outcome, OutcomeState, Verb
 from remote.vocabulary.events import decode
 from tui_app.journal.records import (
+    BOOK_DECODER,
     VIEW_DECODER,
     LogLine,
     LogRow,
@@ -34,8 +36,10 @@ from tui_app.journal.schema import (
     JournalVersionError,
     open_reader,
 )
+from tui_app.state.alerts import Alert, AlertBook, in_order
 
 __all__ = [
+    "Alert",
     "JournalDamagedError",
     "JournalError",
     "JournalMissingError",
@@ -85,6 +89,16 @@ class JournalReader:
         )
         return [Row(row_id, arrived, decode(line)) for row_id, arrived, line in rows]
 
+    def count(self, run: str, types: Sequence[str]) -> int:
+        """How many events of these types a run has, and lines that its containers printed."""
+        marks = ", ".join("?" * len(types))
+        rows = self._all(
+            f"SELECT (SELECT count(*) FROM events WHERE run = ? AND type IN ({marks})) + "
+            "(SELECT count(*) FROM logs WHERE run = ?)",
+            *(run, *types, run),
+        )
+        return int(rows[0][0])
+
     def newest_row(self) -> int:
         """The newest row of any run: unchanged means that nothing at all happened."""
         return int(self._all("SELECT coalesce(max(row_id), 0) FROM events")[0][0])
@@ -107,6 +121,18 @@ class JournalReader:
         else:
             rows = self._all(f"SELECT {columns} FROM outcomes WHERE run = ? ORDER BY at", run)
         return [OutcomeRow(_outcome(row), row[4], Verb(row[5]), row[6], row[7]) for row in rows]
+
+    def alerts(self, run: str | None = None) -> list[Alert]:
+        """The alerts that stand now, of a run or of all runs, the worst first. Also of a journal that
+        was written before there were any."""
+        condition, values = ("", ()) if run is None else (" WHERE run = ?", (run,))
+        try:
+            rows = self._all(f"SELECT book FROM alerts{condition}", *values)
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return []
+            raise
+        return in_order(alert for (stored,) in rows for alert in _book(stored).alerts.values())
 
     def logs(self, run: str, after: int = 0, limit: int = 500) -> list[LogRow]:
         """At most ``limit`` printed lines of a run after ``log_id`` ``after``, oldest first."""
@@ -133,6 +159,13 @@ class JournalReader:
                 f"{self._path} has views of another version; restart the watcher: middlewatch down"
             ) from error
         return RunSummary(view, row[1], row[2])
+
+
+def _book(stored: bytes) -> AlertBook:
+    try:
+        return BOOK_DECODER.decode(stored)
+    except msgspec.MsgspecError:  # another version's; its watcher is about to be replaced
+        return AlertBook()
 
 
 def _outcome(row: tuple[Any, ...]) -> Outcome:

@@ -8,6 +8,7 @@ import msgspec
 
 from remote.vocabulary.commands import Outcome, Verb
 from remote.vocabulary.events import Event, Severity
+from tui_app.state.alerts import AlertBook
 from tui_app.state.view import RunView
 
 
@@ -99,4 +100,6 @@ class Arrival(msgspec.Struct, frozen=True):
 
 VIEW_ENCODER = msgspec.msgpack.Encoder()
 VIEW_DECODER = msgspec.msgpack.Decoder(RunView)
+BOOK_ENCODER = msgspec.msgpack.Encoder()
+BOOK_DECODER = msgspec.msgpack.Decoder(AlertBook)
 """MessagePack and not JSON: a diverged run's NaN must survive."""

@@ -17,10 +17,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-SCHEMA_VERSION = 1
 BUSY_SECONDS = 5.0
 
 JOURNAL_TABLES = """
@@ -49,6 +49,11 @@ CREATE INDEX logs_by_run ON logs (run);
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
 
+JOURNAL_CHANGES = ("CREATE TABLE alerts (run TEXT PRIMARY KEY, book BLOB NOT NULL) WITHOUT ROWID",)
+"""What each version after the first added; an older journal is given what it lacks."""
+SCHEMA_VERSION = 1 + len(JOURNAL_CHANGES)
+"""The newest version of either file that this code can read."""
+
 INTENT_TABLES = """
 CREATE TABLE intents (
     id TEXT PRIMARY KEY, run TEXT NOT NULL, verb TEXT NOT NULL, json BLOB NOT NULL, created_at REAL NOT NULL
@@ -72,8 +77,9 @@ class JournalDamagedError(JournalError):
     """SQLite does not recognise the file."""
 
 
-def open_writer(path: Path, tables: str, *, wal: bool) -> sqlite3.Connection:
-    """The one read-write connection of this file, made private to the user and given its tables.
+def open_writer(path: Path, tables: str, changes: Sequence[str] = (), *, wal: bool) -> sqlite3.Connection:
+    """The one read-write connection of this file, made private to the user and given its tables, and
+    those ``changes`` that it does not have yet.
 
     JournalVersionError, JournalDamagedError, or OSError where the file cannot be made.
     """
@@ -83,10 +89,10 @@ def open_writer(path: Path, tables: str, *, wal: bool) -> sqlite3.Connection:
         _patiently(connection, f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if wal else 'FULL'}")
         connection.execute("BEGIN IMMEDIATE")
-        if not _checked_version(connection, path):
-            for statement in tables.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        version = _checked_version(connection, path)
+        for statement in [*(() if version else tables.split(";")), *changes[max(0, version - 1) :]]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {max(version, 1 + len(changes))}")
         connection.execute("COMMIT")
     except sqlite3.DatabaseError as error:
         connection.close()

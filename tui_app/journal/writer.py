@@ -24,6 +24,7 @@ import msgspec
 
 from remote.vocabulary.commands import Intent, Outcome
 from remote.vocabulary.events import Event, decode, encode
+from tui_app.journal.alert_books import AlertBooks
 from tui_app.journal.records import (
     VIEW_DECODER,
     VIEW_ENCODER,
@@ -32,7 +33,8 @@ from tui_app.journal.records import (
     LogLine,
     WatcherStatus,
 )
-from tui_app.journal.schema import JOURNAL_TABLES, open_writer
+from tui_app.journal.schema import JOURNAL_CHANGES, JOURNAL_TABLES, open_writer
+from tui_app.state.alerts import AlertBook
 from tui_app.state.fold import fold
 from tui_app.state.view import RunView
 
@@ -57,8 +59,10 @@ class JournalWriter:
     ) -> None:
         self._clock, self._mono = clock, mono
         self._lock = threading.RLock()
-        self._connection = open_writer(path, JOURNAL_TABLES, wal=True)
+        self._connection = open_writer(path, JOURNAL_TABLES, JOURNAL_CHANGES, wal=True)
         self._views: dict[str, RunView] = {}
+        self._signs: dict[str, float] = {}
+        self._books = AlertBooks(self._connection)
         self.watcher_id = self._identity()
         self._load_views()
 
@@ -96,12 +100,13 @@ class JournalWriter:
                 yield
                 return
             self._connection.execute("BEGIN IMMEDIATE")
-            before = dict(self._views)
+            before, books = dict(self._views), self._books.snapshot()
             try:
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
                 self._views = before
+                self._books.restore(books)
                 with contextlib.suppress(sqlite3.OperationalError):  # a full disk has rolled back already
                     self._connection.execute("ROLLBACK")
                 raise
@@ -121,9 +126,12 @@ class JournalWriter:
         sign of life (unix seconds).
         """
         with self.transaction():
+            if sign_at is not None:
+                self._signs[run] = sign_at
             view, new = self._take(self.view(run), [*arrivals, *drafts])
             if new or run not in self._views:
                 self._keep_view(view)
+                self._books.keep(run)
             for attempt, batch in (positions or {}).items():
                 self._connection.execute(_MOVE, (run, attempt, batch))
             if sign_at is not None:
@@ -133,6 +141,38 @@ class JournalWriter:
     def say(self, run: str, *drafts: Draft) -> list[Event]:
         """Record events of the watcher's own, numbered and dated."""
         return self.record(run, drafts=drafts)
+
+    def alerts(self, run: str) -> AlertBook:
+        """The alerts of a run as they stand."""
+        with self._lock:
+            return self._books.book(run)
+
+    def look_at_alerts(self, run: str) -> None:
+        """Let the passing of time raise and clear alerts; only for a run that is caught up with."""
+        with self._lock:
+            book, news = self._books.looked(self.view(run), self._clock(), self._signs.get(run))
+            if book is not self._books.book(run):
+                self.set_alerts(run, book, *news)
+
+    def set_alerts(self, run: str, book: AlertBook, *drafts: Draft) -> None:
+        """Replace a run's alerts, and say what there is to say of it."""
+        with self.transaction():
+            self._books.put(run, book)
+            self._books.keep(run)
+            if drafts:
+                self.say(run, *drafts)
+
+    def note(self, key: str) -> str | None:
+        """What `set_note` kept under this key."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT value FROM meta WHERE key = ?", (f"note/{key}",)
+            ).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_note(self, key: str, text: str) -> None:
+        """Keep a small text of the watcher's own."""
+        self._put_meta(f"note/{key}", text)
 
     def set_status(self, status: WatcherStatus) -> None:
         """Replace what the watcher says of itself."""
@@ -149,6 +189,12 @@ class JournalWriter:
                     *(outcome.detail, outcome.at, intent.by, intent.host),
                 ),
             )
+
+    def is_our_intent(self, intent_id: str) -> bool:
+        """Whether this watcher, or one before it here, has carried it out or begun to."""
+        with self._lock:
+            row = self._connection.execute("SELECT 1 FROM outcomes WHERE intent = ?", (intent_id,)).fetchone()
+        return row is not None
 
     def add_logs(self, run: str, lines: Sequence[LogLine]) -> None:
         """Append lines that containers printed."""
@@ -194,7 +240,11 @@ class JournalWriter:
                 added += [item.event, *(self._say(view.run, draft) for draft in item.after)]
             for event in added:
                 view = fold(view, event)
-            new += added
+                new.append(event)
+                for draft in self._books.fold(view, event, self._clock(), self._signs.get(view.run)):
+                    news = self._say(view.run, draft)
+                    view = fold(view, news)
+                    new.append(news)
         return view, new
 
     def _is_known(self, event: Event) -> bool:
@@ -230,8 +280,10 @@ class JournalWriter:
         )
 
     def _load_views(self) -> None:
-        rows = self._connection.execute("SELECT run, view FROM views ORDER BY rowid").fetchall()
-        for run, stored in rows:
+        rows = self._connection.execute("SELECT run, view, sign_at FROM views ORDER BY rowid").fetchall()
+        for run, stored, sign_at in rows:
+            if sign_at is not None:
+                self._signs[run] = sign_at
             try:
                 self._views[run] = VIEW_DECODER.decode(stored)
             except msgspec.MsgspecError:  # another version's view: the events are what counts

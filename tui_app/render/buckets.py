@@ -36,6 +36,10 @@ class Series:
         self.last: float | None = None
         """The value that arrived last, finite or not."""
         self.smallest, self.largest = _EMPTY_LOW, _EMPTY_HIGH
+        self._drawn_key: tuple[int, int, int, int] | None = None
+        self._drawn: list[Column] = []
+        self._changed = 0
+        """The first bucket that differs from what was drawn last."""
 
     def add(self, step: int, value: float) -> None:
         """Take in one value; O(1), and O(capacity) each time the run's length doubles."""
@@ -55,6 +59,8 @@ class Series:
         if not math.isfinite(value):
             self.broken.add(index)
             return
+        if index < self._changed:
+            self._changed = index
         if value < self.low[index]:
             self.low[index] = value
             if value < self.smallest:
@@ -78,29 +84,63 @@ class Series:
         """Smallest and largest finite value so far."""
         return (self.smallest, self.largest) if self.smallest <= self.largest else None
 
-    def columns(self, dots: int, steps: int) -> list[Column]:
-        """(low, high) for each of ``dots`` equal parts of steps 1..``steps``; None where nothing is.
+    def columns(self, dots: int, steps: int, first: int = 1) -> list[Column]:
+        """(low, high) for each of ``dots`` equal parts of ``steps`` steps from ``first`` on; None where
+        nothing is.
 
         Where a step is wider than a dot, its value stands at its first dot and the dots up to the
         next step lie on the straight line between the two.
         """
-        found: list[Column] = [None] * dots
-        previous: tuple[int, int] | None = None
-        for index, (low, high) in enumerate(zip(self.low, self.high, strict=True)):
-            x = index * self.width * dots // steps
-            if low > high or x >= dots:
+        found, start = self._remembered(dots, steps, first)
+        low, high, width, previous = self.low, self.high, self.width, None
+        if start and low[start - 1] <= high[start - 1]:
+            before = ((start - 1) * width - first + 1) * dots // steps
+            previous = (start - 1, before) if 0 <= before < dots else None
+        for index in range(start, len(low)):
+            bottom, top = low[index], high[index]
+            x = (index * width - first + 1) * dots // steps
+            if bottom > top or not 0 <= x < dots:
                 continue
             here = found[x]
-            found[x] = (low, high) if here is None else (min(low, here[0]), max(high, here[1]))
+            found[x] = (bottom, top) if here is None else (min(bottom, here[0]), max(top, here[1]))
             if previous is not None and previous[0] == index - 1:
                 _bridge(found, previous[1], x)
             previous = (index, x)
         return found
 
-    def broken_columns(self, dots: int, steps: int) -> set[int]:
+    def _remembered(self, dots: int, steps: int, first: int) -> tuple[list[Column], int]:
+        """What was drawn last of the same steps, emptied from the first change on, and the bucket that
+        begins there."""
+        key, changed = (dots, steps, first, self.width), self._changed
+        self._changed = len(self.low)
+        x = (changed * self.width - first + 1) * dots // steps
+        if key != self._drawn_key or x < 0:
+            self._drawn_key, self._drawn = key, [None] * dots
+            return self._drawn, 0
+        if x >= dots:
+            return self._drawn, len(self.low)
+        while changed and ((changed - 1) * self.width - first + 1) * dots // steps == x:
+            changed -= 1
+        self._drawn[x:] = [None] * (dots - x)
+        return self._drawn, changed
+
+    def broken_columns(self, dots: int, steps: int, first: int = 1) -> set[int]:
         """The dots at which a value was not a number."""
-        at = {index * self.width * dots // steps for index in self.broken}
-        return {x for x in at if x < dots}
+        at = {(index * self.width - first + 1) * dots // steps for index in self.broken}
+        return {x for x in at if 0 <= x < dots}
+
+    def at(self, step: int) -> Column:
+        """The smallest and largest value of the bucket of this step: the value itself, while a bucket
+        is a step wide; None where nothing finite is known."""
+        index = (step - 1) // self.width
+        if not 0 <= index < len(self.low) or self.low[index] > self.high[index]:
+            return None
+        return self.low[index], self.high[index]
+
+    def positive(self) -> tuple[float, float] | None:
+        """As `extremes`, of what is above 0: what a logarithmic axis can show."""
+        found = [value for values in (self.low, self.high) for value in values if 0 < value < math.inf]
+        return (min(found), max(found)) if found else None
 
     def tail(self, cells: int) -> list[float | None]:
         """The whole history in at most ``cells`` values for a sparkline: the middle of each part's

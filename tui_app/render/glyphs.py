@@ -78,7 +78,7 @@ _TO_ASCII = str.maketrans(
 
 def ascii_only(environment: Mapping[str, str], encoding: str | None) -> bool:
     """Whether to draw with ASCII alone: asked for, a Linux console, or an output that is not UTF-8."""
-    if environment.get("MIDDLEWATCH_ASCII", "") not in ("", "0"):
+    if environment.get("MIDDLEWATCH_ASCII", "") in ("1", "yes"):
         return True
     if environment.get("TERM", "") in ("linux", "dumb", "vt100", "vt220", ""):
         return True

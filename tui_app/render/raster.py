@@ -7,9 +7,21 @@ raster.rows()                        # six strings of 40 characters; an empty ce
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BLANK = 0x2800
-_ASCII = {0: " ", 1: "'", 2: "-", 3: "'", 4: ".", 5: ":", 6: ".", 7: "|"}
+_ASCII_CHARS = " '-'.:.|"
+_BRAILLE_CHARS = " " + "".join(chr(_BLANK | bits) for bits in range(1, 256))
+
+
+def _spans(columns: Sequence[Sequence[int]]) -> list[list[list[int]]]:
+    """By side, first and last dot: the bits of a cell's column between them."""
+    high = len(columns[0])
+    return [[[sum(bits[a : b + 1]) for b in range(high)] for a in range(high)] for bits in columns]
+
+
+_SPANS = (_spans(list(zip(*_BRAILLE, strict=True))), _spans([[1, 2, 4]]))
 
 
 class Raster:
@@ -37,14 +49,18 @@ class Raster:
 
     def vertical(self, x: int, top: int, bottom: int) -> None:
         """Light the dots of one column from ``top`` to ``bottom``, both included, in either order."""
-        for y in range(min(top, bottom), max(top, bottom) + 1):
-            self.set(x, y)
+        width, height = self.dots
+        if top > bottom:
+            top, bottom = bottom, top
+        top, bottom = max(top, 0), min(bottom, height - 1)
+        if not 0 <= x < width or top > bottom:
+            return
+        column, side, high = x // self.per_column, x % self.per_column, self.per_row
+        for row in range(top // high, bottom // high + 1):
+            first, last = max(top - row * high, 0), min(bottom - row * high, high - 1)
+            self.cells[row][column] |= _SPANS[self.ascii_art][side][first][last]
 
     def rows(self) -> list[str]:
         """The picture, one string a row. A blank cell is one byte, not braille's three."""
-        return ["".join(map(self._char, row)) for row in self.cells]
-
-    def _char(self, bits: int) -> str:
-        if self.ascii_art:
-            return _ASCII[bits]
-        return chr(_BLANK | bits) if bits else " "
+        chars = _ASCII_CHARS if self.ascii_art else _BRAILLE_CHARS
+        return ["".join([chars[bits] for bits in row]) for row in self.cells]

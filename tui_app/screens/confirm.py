@@ -1,8 +1,11 @@
-"""Are you sure: what it is, what it would cost, and Cancel as the answer to a hasty Enter."""
+"""Are you sure: what it is, what it would cost, and Cancel as the answer to a hasty Enter.
+
+Where it would end a run elsewhere than on this machine, the run's name must be typed first.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -17,6 +20,9 @@ from tui_app.state.view import RunView
 from tui_app.text_safety import plain
 from tui_app.widgets.prose import Prose
 
+if TYPE_CHECKING:
+    from textual.widgets import Input
+
 TEXT_WIDTH = 68
 
 
@@ -30,18 +36,43 @@ class ConfirmScreen(Dialog[bool]):
         Binding("right,l,down,j", "app.focus_next", show=False),
     ]
 
-    def __init__(self, action: Action, view: RunView, twin: str) -> None:
+    def __init__(self, action: Action, view: RunView, twin: str, *, typed: bool = False) -> None:
         super().__init__()
+        self._typed = typed
         self._action, self._view, self._twin = action, view, twin
+
+    def on_mount(self) -> None:
+        """What is to be typed comes first."""
+        if self._typed:
+            self.query_one("#name").focus()
 
     def compose(self) -> ComposeResult:
         """Question, costs, the same on the command line, buttons."""
         danger = " -danger" if self._action.danger is Danger.DESTRUCTIVE else ""
         with Vertical(classes="box" + danger):
             yield Prose(self._text())
+            if self._typed:
+                yield from self._name_field()
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
-                yield Button(f"Yes, {self._action.label}", id="do", compact=True)
+                yield Button(f"Yes, {self._action.label}", id="do", compact=True, disabled=self._typed)
+
+    def _name_field(self) -> ComposeResult:
+        from textual.widgets import Input
+
+        with Horizontal(classes="field confirm"):
+            yield Prose([[("type the run's name", "warn")]], classes="name")
+            box = Input(id="name", compact=True, max_length=60)
+            box.cursor_blink = False
+            yield box
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        """The button wakes when the name is right."""
+        self.query_one("#do", Button).disabled = message.value.strip() != self._view.run
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        """Enter in the field goes on to the buttons, and does nothing else."""
+        self.focus_next()
 
     def _text(self) -> list[Line]:
         action, view = self._action, self._view
@@ -71,4 +102,6 @@ class ConfirmScreen(Dialog[bool]):
 
     @on(Button.Pressed, "#do")
     def _do(self) -> None:
+        if self._typed and self.query_one("#do", Button).disabled:
+            return
         self.dismiss(True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import Binding, BindingType
@@ -10,15 +13,22 @@ from textual.screen import Screen
 from remote.vocabulary.run_states import RunState
 from tui_app.actions import ACTIONS, Action
 from tui_app.desk import Desk
+from tui_app.screens.tabs import TAB_BY_ID, TABS
+from tui_app.widgets.banner import Banner
+from tui_app.widgets.event_list import EventLine
 from tui_app.widgets.key_bar import Key, KeyBar
 from tui_app.widgets.sight import Link
 from tui_app.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from tui_app.app import Middlewatch
+    from tui_app.state.alerts import Alert
+
+Keep = Callable[[str, Path, str, str, float], Path]
 
 VERBS = tuple(action for action in ACTIONS.values() if action.verb is not None)
 """What can be asked of a run (or to get one), in the order in which the keys are shown."""
+KEY_NAMES = {"!": "exclamation_mark"}
 LIVELY = (RunState.QUEUED, RunState.STARTING, RunState.PREEMPTING, RunState.BACKOFF, RunState.RECOVERING)
 """States in which a clock on the screen moves faster than once a second."""
 
@@ -31,11 +41,21 @@ def verb_bindings() -> list[BindingType]:
 class DeskScreen(Screen[None]):
     """A screen that shows the desk and can ask for things."""
 
+    tab_id: ClassVar[str] = ""
+    """Which of the tabs this is, empty for none."""
+    moves: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Keys of this screen and what they do, for the help."""
     BINDINGS: ClassVar[list[BindingType]] = [
         *verb_bindings(),
+        *(
+            Binding(KEY_NAMES.get(tab.key, tab.key), f"tab('{tab.id}')", tab.label, show=False)
+            for tab in TABS
+        ),
         Binding("question_mark", "help", "help", show=False),
         Binding("q", "leave", "quit", show=False),
         Binding("ctrl+l", "repaint", "repaint", show=False),
+        Binding("y", "hand_over", "copy a hand-over", show=False),
+        Binding("ctrl+s", "picture", "save a picture", show=False),
     ]
 
     def __init__(self) -> None:
@@ -77,6 +97,11 @@ class DeskScreen(Screen[None]):
         self.ready = True
         self.call_after_refresh(self.board.tick)
 
+    def on_screen_resume(self) -> None:
+        """Below another screen nothing was shown."""
+        if self.ready:
+            self.call_after_refresh(self.board.tick)
+
     def on_unmount(self) -> None:
         """From here on there is nothing left to show it on."""
         self.ready = False
@@ -84,7 +109,19 @@ class DeskScreen(Screen[None]):
     def show_foot(self, desk: Desk, now: float, link: Link | None) -> None:
         """The last two lines; ``link`` where the screen says nowhere else how well we are informed."""
         self.query_one(StatusLine).show(desk.report, link, now)
-        self.query_one(KeyBar).show(self.keys(desk))
+        self.query_one("#keys", KeyBar).show(self.keys(desk))
+        for banner in self.query("#banner").results(Banner):
+            banner.show(self.alerts(desk), now)
+        for bar in self.query("#tabs").results(KeyBar):
+            bar.show(self.tab_keys())
+
+    def alerts(self, desk: Desk) -> Sequence[Alert]:
+        """What the banner is about."""
+        return desk.alerts
+
+    def tab_keys(self) -> list[Key]:
+        """The other screens about this run, the open one marked."""
+        return [Key(tab.key, tab.label, chosen=tab.id == self.tab_id) for tab in TABS]
 
     def keys(self, desk: Desk) -> list[Key]:
         """The key bar, with what is possible now."""
@@ -100,11 +137,56 @@ class DeskScreen(Screen[None]):
         """A verb's key."""
         self.board.perform(action_id, self.subject)
 
+    def action_tab(self, tab_id: str) -> None:
+        """A tab's key; that of the open one goes back."""
+        if tab_id == self.tab_id:
+            self.app.pop_screen()
+        elif self.subject is None and TAB_BY_ID[tab_id].needs_run:
+            self.board.say("refused", f"{TAB_BY_ID[tab_id].label}: no run is selected")
+        else:
+            self.board.open_tab(tab_id, self.subject)
+
     def action_help(self) -> None:
         """Every key, and what it would do now."""
         from tui_app.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(self.subject))
+        self.app.push_screen(HelpScreen(self.subject, self.moves))
+
+    @property
+    def events(self) -> Sequence[EventLine]:
+        """The sentences that this screen has of its run, oldest first."""
+        return ()
+
+    async def action_hand_over(self) -> None:
+        """Copy the run's state and last events, and keep them in a file."""
+        from tui_app.handover import keep, markdown
+
+        board, run = self.board, self.subject
+        sight = board.desk.sight(run, board.clock()) if run is not None else None
+        if sight is None:
+            board.say("refused", "hand-over: no run is selected")
+            return
+        command = board.twin("middlewatch")
+        text = markdown(sight, board.desk.alerts, self.events, command)
+        self.app.copy_to_clipboard(text)
+        await self._keep(keep, text, sight.view.run, ".md", "copied, if the terminal lets us, and in")
+
+    async def action_picture(self) -> None:
+        """Keep this screen as SVG."""
+        from tui_app.handover import keep
+
+        svg = self.app.export_screenshot(title="middlewatch")
+        await self._keep(keep, svg, self.subject or "home", ".svg", "picture in")
+
+    async def _keep(self, keep: Keep, text: str, name: str, suffix: str, words: str) -> None:
+        board = self.board
+        folder = board.locations.state / "kept"
+        try:
+            path = await asyncio.to_thread(keep, text, folder, name, suffix, board.clock())
+        except OSError as error:
+            board.say("failed", f"cannot write to {folder}: {error.strerror}")
+        else:
+            board.say("done", f"{words} {path}")
 
     def action_leave(self) -> None:
         """Close the dashboard; nothing else ends."""
@@ -112,4 +194,4 @@ class DeskScreen(Screen[None]):
 
     def action_repaint(self) -> None:
         """Send the whole screen again."""
-        self.refresh(layout=True)
+        self.board.repaint()

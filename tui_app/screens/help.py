@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
@@ -10,21 +10,22 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from tui_app.actions import ACTIONS
-from tui_app.render.spans import Line
+from tui_app.render.spans import Line, beside, crop
 from tui_app.screens.desk_screen import VERBS
 from tui_app.screens.dialog import Dialog
+from tui_app.screens.tabs import TABS
 from tui_app.state.view import RunView
 from tui_app.text_safety import plain
 from tui_app.widgets.prose import Prose
 
-MOVES = (
-    ("enter / esc", "open a run / go back"),
-    ("j k, arrows", "move in the list, or through the events; g and G to the ends"),
-    ("1 to 5, m, tab", "choose the large chart"),
-    ("e", "events on the whole screen, and back"),
+Moves = tuple[tuple[str, str], ...]
+EVERYWHERE = (
+    ("y", "copy a hand-over"),
+    ("ctrl+s", "save a picture (SVG)"),
     ("ctrl+p", "every command by name"),
     ("ctrl+l", "paint the screen again"),
 )
+HALF = 38
 
 
 class HelpScreen(Dialog[None]):
@@ -34,9 +35,9 @@ class HelpScreen(Dialog[None]):
         Binding("escape,question_mark,q,enter", "close", "close", show=False)
     ]
 
-    def __init__(self, run: str | None) -> None:
+    def __init__(self, run: str | None, moves: Moves) -> None:
         super().__init__()
-        self._run = run
+        self._run, self._moves = run, moves
 
     def compose(self) -> ComposeResult:
         """One box."""
@@ -46,14 +47,16 @@ class HelpScreen(Dialog[None]):
         summary = board.desk.summaries.get(self._run or "")
         view = summary.view if summary is not None else None
         with Vertical(classes="box"):
-            yield Prose(help_lines(view, read_only=board.read_only, twin=board.twin))
+            yield Prose(help_lines(view, moves=self._moves, read_only=board.read_only, twin=board.twin))
 
     def action_close(self) -> None:
         """Back to work."""
         self.dismiss(None)
 
 
-def help_lines(view: RunView | None, *, read_only: bool, twin: Callable[[str], str]) -> list[Line]:
+def help_lines(
+    view: RunView | None, *, moves: Moves, read_only: bool, twin: Callable[[str], str]
+) -> list[Line]:
     """The help text for a run as it stands."""
     run = plain(view.run, 48) if view is not None else "RUN"
     lines: list[Line] = [[("keys", "strong"), (f"   for {run}" if view is not None else "", "quiet")]]
@@ -65,5 +68,20 @@ def help_lines(view: RunView | None, *, read_only: bool, twin: Callable[[str], s
             command = [(" " * 16, "text"), ("not now: ", "warn"), (plain(refusal, 200), "quiet")]
         lines.append(command)
     lines += [[(f"{'q':<3}", "key"), (f"{'quit':<13}", "text"), (ACTIONS["quit"].help, "quiet")], []]
-    lines += [[(f"{keys:<16}", "key"), (what, "quiet")] for keys, what in MOVES]
-    return lines
+    return lines + _two_by_two([*_tab_moves(), *moves, *EVERYWHERE])
+
+
+def _tab_moves() -> list[tuple[str, str]]:
+    """The tabs, four an entry."""
+    parts = [TABS[start : start + 4] for start in range(0, len(TABS), 4)]
+    return [(" ".join(tab.key for tab in part), " ".join(tab.label for tab in part)) for part in parts]
+
+
+def _two_by_two(entries: Sequence[tuple[str, str]]) -> list[Line]:
+    half = (len(entries) + 1) // 2
+    columns = [[_entry(*entry) for entry in part] for part in (entries[:half], entries[half:])]
+    return beside(columns[0], columns[1], HALF, gap=0)
+
+
+def _entry(keys: str, what: str) -> Line:
+    return crop([(f"{keys:<9} ", "key"), (what, "quiet")], HALF - 1)

@@ -10,9 +10,12 @@ from textual.binding import Binding, BindingType
 
 from tui_app.desk import Desk
 from tui_app.screens.desk_screen import DeskScreen
+from tui_app.text_safety import plain
+from tui_app.widgets.banner import Banner
 from tui_app.widgets.home_header import HomeHeader
 from tui_app.widgets.key_bar import KeyBar
 from tui_app.widgets.preview import Preview
+from tui_app.widgets.run_order import Sorting
 from tui_app.widgets.run_table import RunTable
 from tui_app.widgets.status_line import StatusLine
 
@@ -20,12 +23,24 @@ from tui_app.widgets.status_line import StatusLine
 class HomeScreen(DeskScreen):
     """Every run of this target."""
 
+    moves = (
+        ("enter", "open the run"),
+        ("/", "filter by text or state"),
+        ("t", "sort: problems, newest, name"),
+        ("space =", "mark runs, compare them"),
+        ("j k g G", "move in the list"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "filter", show=False),
+        Binding("t", "sort", "sort", show=False),
+        Binding("space", "mark", "mark", show=False),
+        Binding("equals_sign", "compare", "compare", show=False),
+        Binding("escape", "all", "all runs", show=False),
         Binding("j,down", "move(1)", "down", show=False),
         Binding("k,up", "move(-1)", "up", show=False),
         Binding("g,home", "move(-100000)", "first", show=False),
         Binding("G,end", "move(100000)", "last", show=False),
-        Binding("enter,l,right", "open", "open", show=False),
+        Binding("enter,right", "open", "open", show=False),
     ]
 
     def __init__(self, selected: str | None = None) -> None:
@@ -36,6 +51,7 @@ class HomeScreen(DeskScreen):
         """Header, table, preview, status, keys."""
         self.take_size()
         yield HomeHeader(id="header")
+        yield Banner(id="banner")
         yield RunTable(id="table")
         yield Preview(id="preview")
         yield StatusLine(id="status")
@@ -56,10 +72,60 @@ class HomeScreen(DeskScreen):
         table.show(sights)
         if self._selected in desk.summaries:
             self._selected = None
-        notes = ("READ-ONLY",) if self.board.read_only else ()
-        self.query_one(HomeHeader).show(desk.link, sights, now, notes)
+        notes = [*(("READ-ONLY",) if self.board.read_only else ()), *self._notes(table, len(sights))]
+        self.query_one(HomeHeader).show(desk.link, sights, now, tuple(notes))
         self.query_one(Preview).show(table.selected)
         self.show_foot(desk, now, None)
+
+    def _notes(self, table: RunTable, count: int) -> list[str]:
+        """What is not as it is by default."""
+        notes = [str(table.sorting)] if table.sorting is not Sorting.PROBLEMS else []
+        if table.sought:
+            notes.append(f"/{plain(table.sought, 30)}: {table.count} of {count}")
+        if table.marked:
+            notes.append(f"{len(table.marked)} marked, = compares")
+        return notes
+
+    def action_filter(self) -> None:
+        """Ask which runs to show; the table follows what is typed."""
+        from tui_app.screens.prompt import PromptScreen
+
+        table = self.query_one(RunTable)
+        before = table.sought
+
+        def seek(text: str | None) -> None:
+            table.sought = before if text is None else text
+            self.board.tick()
+
+        self.app.push_screen(PromptScreen("filter", before, seek), seek)
+
+    def action_all(self) -> None:
+        """No filter, no marks."""
+        table = self.query_one(RunTable)
+        table.sought = ""
+        table.marked.clear()
+        self.board.tick()
+
+    def action_sort(self) -> None:
+        """Another order."""
+        table = self.query_one(RunTable)
+        table.sorting = table.sorting.following
+        self.board.tick()
+
+    def action_mark(self) -> None:
+        """Choose a run to compare."""
+        self.query_one(RunTable).mark()
+        self.board.tick()
+
+    def action_compare(self) -> None:
+        """One metric of the marked runs over each other."""
+        from tui_app.screens.compare import CompareScreen
+
+        marked = sorted(self.query_one(RunTable).marked & set(self.board.desk.summaries))
+        if len(marked) < 2:
+            self.board.say("refused", "compare: mark two runs or more with space first")
+        else:
+            self.app.push_screen(CompareScreen(tuple(marked[:6])))
 
     def action_move(self, rows: int) -> None:
         """Move the cursor."""

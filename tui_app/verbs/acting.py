@@ -25,6 +25,7 @@ from tui_app.verbs.common import (
     known_run,
     locations_of,
     require_target,
+    run_argument,
     target_option,
     with_target,
 )
@@ -35,7 +36,7 @@ yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 
 @click.command()
-@click.argument("run")
+@run_argument()
 @json_option
 @target_option
 def checkpoint(run: str, as_json: bool, target: str | None) -> ExitCode:
@@ -44,7 +45,7 @@ def checkpoint(run: str, as_json: bool, target: str | None) -> ExitCode:
 
 
 @click.command()
-@click.argument("run")
+@run_argument()
 @yes_option
 @json_option
 @target_option
@@ -54,7 +55,7 @@ def preempt(run: str, yes: bool, as_json: bool, target: str | None) -> ExitCode:
 
 
 @click.command()
-@click.argument("run")
+@run_argument()
 @yes_option
 @json_option
 @target_option
@@ -64,7 +65,7 @@ def stop(run: str, yes: bool, as_json: bool, target: str | None) -> ExitCode:
 
 
 @click.command()
-@click.argument("run")
+@run_argument()
 @click.option("--from", "from_step", type=int, help="A committed step (default: the newest).")
 @click.option("--steps", type=int, help="A new goal.")
 @yes_option

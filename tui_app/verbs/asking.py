@@ -13,11 +13,13 @@ from typing import Any
 import click
 
 from remote.vocabulary.commands import Outcome, OutcomeState, Verb
+from tui_app.choosing import remember_target
 from tui_app.demo import tend
 from tui_app.exit_codes import CommandError, ExitCode
 from tui_app.locations import Locations
 from tui_app.plain import follow
 from tui_app.requests import PATIENCE_SECONDS, await_outcome, submit
+from tui_app.targets import TOKEN_REFUSED
 from tui_app.text_safety import shown
 from tui_app.verbs.common import echo, echo_json, journal, require_target, with_target
 from tui_app.watcher_launch import ensure_watcher
@@ -32,6 +34,17 @@ def bring_up(locations: Locations) -> None:
     require_target(locations)
     locations.prepare()
     ensure_watcher(locations, locations.target)
+    remember_target(locations.target)
+    require_token(locations)
+
+
+def require_token(locations: Locations) -> None:
+    """CommandError where the target answers our watcher that its token is wrong."""
+    with journal(locations) as reader:
+        status = reader.status() if reader is not None else None
+    if status is not None and not status.reachable and status.detail.startswith(TOKEN_REFUSED):
+        remedy = "get another with: modal token new"
+        raise CommandError(f"{shown(status.detail, 300)}; {remedy}", ExitCode.AUTH)
 
 
 def taken_names(locations: Locations) -> set[str]:
@@ -69,6 +82,7 @@ def _answer(
     locations: Locations, verb: Verb, run: str, intent_id: str, outcome: Outcome | None, *, quiet: bool
 ) -> ExitCode:
     if outcome is None:
+        require_token(locations)
         raise CommandError(
             f"no outcome within {PATIENCE_SECONDS:.0f} s of {verb} {run}; the intent is {intent_id} and may "
             f"still be carried out: {with_target(locations)} show {run}",

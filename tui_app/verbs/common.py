@@ -12,13 +12,14 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from tui_app.config import SettingError, load, modal_token_origin
+from tui_app.choosing import choose_target, known_target
+from tui_app.config import Setting, SettingError, load, modal_token_origin
 from tui_app.exit_codes import CommandError, ExitCode
 from tui_app.journal.reader import JournalMissingError, JournalReader, RunSummary, WatcherStatus
 from tui_app.locations import TARGETS, Locations
@@ -35,9 +36,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 def target_option(command: _Command) -> _Command:
     """``--target``, for the verb or before it."""
-    return click.option("--target", metavar="|".join(TARGETS), help="Where runs execute (default: local).")(
-        command
-    )
+    return click.option("--target", metavar="|".join(TARGETS), help="Where runs execute.")(command)
 
 
 def json_option(command: _Command) -> _Command:
@@ -50,11 +49,42 @@ def json_option(command: _Command) -> _Command:
 def locations_of(target: str | None) -> Locations:
     """The files of the chosen target. CommandError for one that does not exist."""
     root = click.get_current_context().find_root()
+    asked = target or root.params.get("target")
     try:
-        settings = load({"target": target or root.params.get("target")})
+        chosen = choose_target(asked, can_ask=has_terminal(), say=_say_target)
     except SettingError as error:
         raise CommandError(str(error), ExitCode.USAGE) from error
-    return Locations.of(settings["target"].value)
+    return Locations.of(chosen.value)
+
+
+def _say_target(text: str) -> None:
+    click.echo(f"middlewatch: {text}", err=True)
+
+
+def settings_of(flags: Mapping[str, str | None]) -> dict[str, Setting]:
+    """Every setting. CommandError for one that is not allowed."""
+    try:
+        return load(flags)
+    except SettingError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
+
+
+def run_argument(*, required: bool = True) -> Callable[[_Command], _Command]:
+    """``RUN``, which the shell can complete."""
+    return click.argument("run", required=required, shell_complete=_complete_run)
+
+
+def _complete_run(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """The recorded runs that begin like this, newest first; nothing where anything is amiss."""
+    try:
+        given = context.params.get("target") or context.find_root().params.get("target")
+        locations = Locations.of(known_target(given).value)
+        with journal(locations) as reader:
+            views = [summary.view for summary in reader.views()] if reader is not None else []
+    except Exception:
+        return []
+    newest = sorted(views, key=lambda view: view.spawned_at or 0.0, reverse=True)
+    return [view.run for view in newest if view.run.startswith(typed)]
 
 
 @contextlib.contextmanager
@@ -143,7 +173,11 @@ def command_name() -> str:
 
 def with_target(locations: Locations) -> str:
     """`command_name`, so that it means this target."""
-    return command_name() + ("" if locations.target == "local" else f" --target {locations.target}")
+    try:
+        plain_means_it = known_target(None).value == locations.target
+    except SettingError:
+        plain_means_it = False
+    return command_name() + ("" if plain_means_it else f" --target {locations.target}")
 
 
 def _short(path: Path) -> str:

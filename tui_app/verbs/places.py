@@ -53,6 +53,13 @@ def cloud_down() -> ExitCode:
     return _pass_on("down")
 
 
+@cloud.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def fault(words: tuple[str, ...]) -> ExitCode:
+    """Let something go wrong on purpose; --help lists what."""
+    return _pass_on("fault", *(words or ("--help",)))
+
+
 def _pass_on(*arguments: str) -> ExitCode:
     done = run_cloud(*arguments)
     echo(plain_lines(redact(done.stdout.rstrip("\n"))) if done.stdout.strip() else [])

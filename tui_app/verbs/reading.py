@@ -9,6 +9,7 @@ import time
 import click
 
 from remote.vocabulary.events import Event, encode
+from tui_app.choosing import remember_target
 from tui_app.demo import tend
 from tui_app.documents import run_document, watcher_document
 from tui_app.exit_codes import ExitCode
@@ -31,6 +32,8 @@ from tui_app.verbs.common import (
     locations_of,
     now,
     require_size,
+    run_argument,
+    settings_of,
     status_of,
     target_option,
     with_target,
@@ -38,22 +41,42 @@ from tui_app.verbs.common import (
 
 
 @click.command("open")
-@click.argument("run", required=False)
+@run_argument(required=False)
 @click.option("--read-only", is_flag=True, help="Look only: no key can act, no watcher is started.")
+@click.option("--ascii", "ascii_art", is_flag=True, help="Draw with ASCII alone.")
 @click.option("--plain", is_flag=True, help="Plain lines instead of the dashboard.")
 @target_option
-def open_(run: str | None, read_only: bool, plain: bool, target: str | None) -> ExitCode:
-    """Open the dashboard, on RUN if one is named. Closing it changes nothing about runs."""
+def open_(run: str | None, read_only: bool, ascii_art: bool, plain: bool, target: str | None) -> ExitCode:
+    """Open the dashboard, on RUN (its name, or its call fc-…) if one is named.
+
+    Closing it changes nothing about runs.
+    """
+    flags = {"read_only": "yes" if read_only else None, "ascii": "yes" if ascii_art else None}
+    settings = settings_of(flags)
+    read_only, drawn = settings["read_only"].value == "yes", settings["ascii"].value
     locations = locations_of(target)
     if run is not None:
-        known_run(locations, run)
+        run = _run_named(locations, run)
+    remember_target(locations.target)
     if plain or not has_terminal():
         return _open_plain(locations, run, read_only)
     require_size()
     locations.prepare()
     from tui_app.app import run_app
 
-    return ExitCode(run_app(locations, run, read_only))
+    ascii_only = None if drawn == "auto" else drawn == "yes"
+    return ExitCode(run_app(locations, run, read_only, ascii_art=ascii_only))
+
+
+def _run_named(locations: Locations, name: str) -> str:
+    """The run of this name, or the one that this call belongs to. CommandError."""
+    if name.startswith("fc-"):
+        with journal(locations) as reader:
+            for summary in reader.views() if reader is not None else []:
+                spawns = reader.events(summary.view.run, types=("run.spawned",)) if reader is not None else []
+                if any(row.event.data.get("call_id") == name for row in spawns):
+                    return summary.view.run
+    return known_run(locations, name).view.run
 
 
 def _open_plain(locations: Locations, run: str | None, read_only: bool) -> ExitCode:
@@ -91,7 +114,7 @@ def _list(locations: Locations, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("run")
+@run_argument()
 @json_option
 @target_option
 def show(run: str, as_json: bool, target: str | None) -> ExitCode:
@@ -112,7 +135,7 @@ def show(run: str, as_json: bool, target: str | None) -> ExitCode:
 
 
 @click.command()
-@click.argument("run")
+@run_argument()
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the run has ended.")
 @click.option("--container", is_flag=True, help="What the containers printed, instead of events.")
 @json_option

@@ -8,8 +8,10 @@ import os
 import sys
 from pathlib import Path
 
+from tui_app.config import SettingError
 from tui_app.journal.schema import JournalError
 from tui_app.locations import TARGETS, Locations, UnsafeStateError
+from tui_app.watcher.alert_hook import command_of
 from tui_app.watcher.daemon import watch
 from tui_app.watcher_launch import WatcherRunsError
 
@@ -19,15 +21,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tui_app.watcher", description=__doc__)
     parser.add_argument("--target", choices=TARGETS, default="local")
     parser.add_argument("--state", type=Path, help="directory of this target (default: under XDG_STATE_HOME)")
+    parser.add_argument(
+        "--on-alert",
+        metavar="COMMAND",
+        help="run for each alert that is raised or cleared, with JSON on its stdin (config: on_alert)",
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     given = options.state
     locations = Locations(options.target, given) if given else Locations.of(options.target)
     try:
-        watch(locations)
+        watch(locations, command_of(options.on_alert))
     except WatcherRunsError as error:
         print(error, file=sys.stderr)
-    except (UnsafeStateError, JournalError, OSError) as error:
+    except (UnsafeStateError, JournalError, SettingError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -7,7 +7,7 @@ container.
 
 from __future__ import annotations
 
-from remote.records.command_log import send
+from remote.records.command_log import note, send
 from remote.vocabulary.commands import Command, Intent, OutcomeState
 from tui_app.actions import ACTIONS
 from tui_app.state.standing import current_attempt
@@ -85,7 +85,12 @@ class CommandErrand(Errand):
             self.attempt = view.attempt.number if view.attempt else 0
             self.sent_at, self._row = self.tools.clock(), self.tools.reader.newest_row()
             self.mark_sent(self.attempt)
-        command = Command(
+        send(self.table(), self.command(view), clock=self.tools.clock)
+        self._is_in_log = True
+
+    def command(self, view: RunView) -> Command:
+        """The intent as it stands in the run's command log."""
+        return Command(
             id=self.intent.id,
             verb=self.intent.verb,
             attempt=self.attempt,
@@ -93,8 +98,6 @@ class CommandErrand(Errand):
             by=self.intent.by,
             host=self.intent.host,
         )
-        send(self.table(), command, clock=self.tools.clock)
-        self._is_in_log = True
 
     def answer(self) -> Result | None:
         """What the trainer said of it so far."""
@@ -164,7 +167,8 @@ class StopErrand(CommandErrand):
 
 
 class PreemptErrand(CommandErrand):
-    """A real interrupt of the live attempt's container; never tried twice."""
+    """A real interrupt of the live attempt's container; never tried twice. Who asked stands in the run's
+    command log, for colleagues' audits."""
 
     def step(self) -> Result | None:
         """See `Errand.step`."""
@@ -175,7 +179,9 @@ class PreemptErrand(CommandErrand):
             return refused(f"there is no run {self.intent.run}")
         if (why := self.refusal(view)) is not None or view.attempt is None:
             return refused(why or f"{view.run} has no attempt")
-        self.mark_sent(view.attempt.number)
+        self.attempt = view.attempt.number
+        note(self.table(), self.command(view), clock=self.tools.clock)
+        self.mark_sent(self.attempt)
         task = view.attempt.task_id
         try:
             self.tools.calls.stop_container(task)

@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -37,9 +38,9 @@ THREADS = 4
 _LOG = logging.getLogger("tui_app.watcher")
 
 
-def watch(locations: Locations) -> None:
+def watch(locations: Locations, on_alert: Sequence[str] = ()) -> None:
     """Be the watcher of these locations until SIGTERM or SIGINT. WatcherRunsError, UnsafeStateError,
-    JournalError, OSError where it cannot begin."""
+    JournalError, OSError where it cannot begin. ``on_alert`` is run for each alert, with JSON on stdin."""
     os.umask(0o077)
     locations.prepare()
     stop = threading.Event()
@@ -51,14 +52,17 @@ def watch(locations: Locations) -> None:
         signal.signal(number, end)
     started_at = psutil.Process().create_time()
     with hold_lock(locations, pid=os.getpid(), started_at=started_at):
-        process = WatcherProcess(locations, started_at, stop)
+        process = WatcherProcess(locations, started_at, stop, on_alert)
         process.run()
 
 
 class WatcherProcess:
     """The parts of a running watcher and their order of life."""
 
-    def __init__(self, locations: Locations, started_at: float, stop: threading.Event) -> None:
+    def __init__(
+        self, locations: Locations, started_at: float, stop: threading.Event, on_alert: Sequence[str] = ()
+    ) -> None:
+        self._on_alert = on_alert
         self._locations, self._started_at, self._stop = locations, started_at, stop
         self._journal = JournalWriter(locations.journal)
         self._link = Link("it has only begun")
@@ -94,7 +98,7 @@ class WatcherProcess:
         self._signs = _signs(environment)
         from tui_app.watcher.service import start_service  # imports modal
 
-        start_service(self._locations, self._journal, self._link, self._rounds)
+        start_service(self._locations, self._journal, self._link, self._rounds, self._on_alert)
         self._rounds.start(THREADS)
 
     def _trouble(self) -> str | None:

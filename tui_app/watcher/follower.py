@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from remote.records import keys
+from remote.records.command_log import read_sent
 from remote.records.errors import TableMissingError
 from remote.records.event_log import Batch, EventReader, heartbeat
 from remote.records.tables import Table
@@ -34,6 +35,7 @@ LATE_WORD_SECONDS = 2.0
 QUIET_SECONDS = 5.0
 HEARTBEAT_SECONDS = 2.0
 CALL_SECONDS = 5.0
+DEEDS_SECONDS = 5.0
 LOG_SECONDS = 5.0
 LOG_PAUSE_SECONDS = 60.0
 UNCALLED_SECONDS = 15.0
@@ -76,6 +78,7 @@ class Follower:
         try:
             self._read_events(table)
             self._read_spawns(table)
+            self._read_deeds(table)
         except Exception:
             self._reader = None  # its positions may be ahead of the journal's
             self._table = None
@@ -85,6 +88,8 @@ class Follower:
             self._listen(table)
             self._replace_silent(table, view)
             self._ask_for_call(table, view)
+        if not self._view().state.is_terminal:
+            self._journal.look_at_alerts(self.run)
         self._read_logs(view)
         return self._delay(self._view())
 
@@ -139,6 +144,17 @@ class Follower:
             self._conclude(inference.spawned, spawn)
             if not spawn.call_id and age > ABANDONED_SECONDS:
                 self._conclude(inference.never_called, spawn, self._clock())
+
+    def _read_deeds(self, table: Table) -> None:
+        """What colleagues on other hosts asked of this run, for the audit."""
+        if not self._is_due("deeds", DEEDS_SECONDS):
+            return
+        key = f"commands/{self.run}"
+        seen = int(self._journal.note(key) or 0)
+        if sent := read_sent(table, seen):
+            with self._journal.transaction():
+                self._journal.say(self.run, *inference.asked(sent, self._journal.is_our_intent))
+                self._journal.set_note(key, str(sent[-1][0]))
 
     def _listen(self, table: Table) -> None:
         """Take a changed heartbeat for a sign of life; the first one seen only sets what is old."""

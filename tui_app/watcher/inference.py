@@ -12,12 +12,13 @@ clock, no network and no journal; whoever calls decides how long a late word is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
+from remote.records.command_log import Sent
 from remote.vocabulary.events import Event, Severity
 from remote.vocabulary.run_states import AttemptPhase, EndCause, FailureReason, RunState
 from tui_app.journal.records import Arrival, Draft
@@ -52,6 +53,7 @@ class Spawn(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     from_step: int | None = None
     call_id: str = ""
+    intent: str = ""
 
 
 class LastWord(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +81,28 @@ def spawned(view: RunView, spawn: Spawn) -> list[Draft]:
     }
     if spawn.from_step is not None:
         data["from_step"] = spawn.from_step
+    if spawn.intent:
+        data["id"] = spawn.intent
     return [Draft(type="run.spawned", data=data, t=spawn.at)]
+
+
+def asked(sent: Iterable[tuple[int, Sent | None]], is_ours: Callable[[str], bool]) -> list[Draft]:
+    """What other watchers put into the run's command log: intent.sent, by their hand and time."""
+    return [
+        Draft(
+            attempt=each.command.attempt,
+            type="intent.sent",
+            data={
+                "id": each.command.id,
+                "verb": each.command.verb,
+                "by": each.command.by,
+                "host": each.command.host,
+            },
+            t=each.sent_at,
+        )
+        for _, each in sent
+        if each is not None and not is_ours(each.command.id)
+    ]
 
 
 def beside(arrival: Arrival, unsaid: list[Spawn]) -> Arrival:

@@ -29,6 +29,7 @@ from modal.types import InputStatus
 from remote.records.errors import RecordError
 from remote.records.tables import ModalTable
 from tui_app.journal.records import LogLine
+from tui_app.targets import TOKEN_REFUSED
 from tui_app.watcher.calls import CallRefusedError, LinkError, NotDeployedError
 from tui_app.watcher.inference import CallState
 
@@ -53,7 +54,7 @@ def link() -> Iterator[None]:
     try:
         yield
     except AuthError as error:
-        raise LinkError(f"the target refused the token: {error}") from error
+        raise LinkError(f"{TOKEN_REFUSED}: {error}") from error
     except (ConnectionError, ServiceError, InternalError, ModalTimeoutError, ClientClosed, OSError) as error:
         raise LinkError(f"the target does not answer: {error}") from error
 

@@ -77,6 +77,7 @@ def as_spawn(reserved: registry.Reservation, generation: int, call_id: str) -> S
         from_step=reserved.from_step,
         at=reserved.at,
         call_id=call_id,
+        intent=reserved.intent,
     )
 
 

@@ -5,11 +5,14 @@ Importing it imports modal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from remote.records import keys, registry
 from tui_app.journal.intents import IntentReader
 from tui_app.journal.reader import JournalReader
 from tui_app.journal.writer import JournalWriter
 from tui_app.locations import Locations
+from tui_app.watcher.alert_hook import AlertHook
 from tui_app.watcher.calls import Calls
 from tui_app.watcher.control import Control
 from tui_app.watcher.errand import Tools
@@ -22,8 +25,10 @@ from tui_app.watcher.run_records import ListedTable, OpenTable
 REGISTRY_SECONDS = 2.0
 
 
-def start_service(locations: Locations, journal: JournalWriter, link: Link, rounds: Rounds) -> None:
-    """Put the jobs of a watcher into its rounds."""
+def start_service(
+    locations: Locations, journal: JournalWriter, link: Link, rounds: Rounds, on_alert: Sequence[str] = ()
+) -> None:
+    """Put the jobs of a watcher into its rounds; ``on_alert`` is the operator's command, or nothing."""
     calls = ModalCalls()
     scout = Scout(journal, open_table, calls, link, rounds)
     tools = Tools(
@@ -34,6 +39,8 @@ def start_service(locations: Locations, journal: JournalWriter, link: Link, roun
         wake=scout.wake,
     )
     rounds.add("registry", scout.look)
+    if on_alert:
+        rounds.add("alerts", AlertHook(on_alert, journal, locations.target).look)
     rounds.add("intents", Control(IntentReader(locations.intents), tools).look)
 
 

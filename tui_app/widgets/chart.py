@@ -3,11 +3,14 @@ of sparklines. One widget draws them all, because a terminal row is what has to 
 
 from __future__ import annotations
 
+import math
+
 from tui_app.render.axes import Bounds, sticky
 from tui_app.render.buckets import Series, Track
 from tui_app.render.formats import compact, metric
 from tui_app.render.glyphs import sparkline
-from tui_app.render.plot import plot
+from tui_app.render.look import Look
+from tui_app.render.plot import ALL, plot
 from tui_app.render.spans import Line, beside, cut, fit, rule, width
 from tui_app.widgets.lines import LineWidget
 from tui_app.widgets.metrics import METRICS, Metric
@@ -29,13 +32,15 @@ class Charts(LineWidget):
         self._track = Track()
         self._total: int | None = None
         self._chosen = 0
-        self._bounds: dict[int, Bounds] = {}
+        self._bounds: dict[tuple[int, bool], Bounds] = {}
+        self._look = Look()
 
-    def show(self, track: Track, total: int | None, chosen: int) -> None:
-        """Show this track, metric ``chosen`` large; ``total`` is the goal in steps, None while unknown."""
+    def show(self, track: Track, total: int | None, chosen: int, look: Look = ALL) -> None:
+        """Show this track, looked at so, metric ``chosen`` large; ``total`` is the goal in steps, None
+        while unknown."""
         if track is not self._track:
             self._bounds.clear()
-        self._track, self._total, self._chosen = track, total, chosen
+        self._track, self._total, self._chosen, self._look = track, total, chosen, look
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -57,14 +62,15 @@ class Charts(LineWidget):
         what = METRICS[index]
         series = self._track.series.get(what.key)
         body = self._curve(index, series, cells, rows - 1)
-        return [_title(index, what, series, cells), *body, *([[]] * (rows - 1 - len(body)))]
+        return [_title(index, what, series, cells, self._look), *body, *([[]] * (rows - 1 - len(body)))]
 
     def _curve(self, index: int, series: Series | None, cells: int, rows: int) -> list[Line]:
-        extremes = series.extremes if series is not None else None
-        if series is None or extremes is None or rows < 3:
-            return [[], [("  no step yet" if series is None else "  no number yet", "quiet")]]
-        bounds = sticky(self._bounds.get(index), *extremes, include=METRICS[index].include)
-        self._bounds[index] = bounds
+        if series is None or rows < 3:
+            return [[], [("  no step yet", "quiet")]]
+        bounds = self._reach(index, series)
+        if bounds is None:
+            why = "nothing above 0 to show: L for a linear axis" if self._look.log else "no number yet"
+            return [[], [(f"  {why}", "quiet")]]
         return plot(
             series,
             self._track.marks,
@@ -73,7 +79,20 @@ class Charts(LineWidget):
             bounds=bounds,
             total=self._total,
             ascii_art=self.ascii_art,
+            look=self._look,
         )
+
+    def _reach(self, index: int, series: Series) -> Bounds | None:
+        """What the value axis shows: it changes only when it must."""
+        log = self._look.log
+        extremes, include = series.positive() if log else series.extremes, METRICS[index].include
+        if extremes is None:
+            return None
+        if log:
+            extremes, include = (math.log10(extremes[0]), math.log10(extremes[1])), ()
+        key = (index, log)
+        self._bounds[key] = bounds = sticky(self._bounds.get(key), *extremes, include=include)
+        return bounds
 
     def _spark_row(self, index: int, cells: int) -> Line:
         """Key, name, newest value, sparkline."""
@@ -88,9 +107,13 @@ class Charts(LineWidget):
         return [*label, (value, "strong"), (sparkline(tail, low, high, ascii_art=self.ascii_art), "spark")]
 
 
-def _title(index: int, what: Metric, series: Series | None, cells: int) -> Line:
+def _title(index: int, what: Metric, series: Series | None, cells: int, look: Look) -> Line:
     name: Line = [(f"{index + 1} ", "key"), (what.name, "strong")]
     value: Line = [(_figure(what, series.last), "strong")] if series is not None else []
+    ways = [
+        word for word, on in (("log", look.log), ("smoothed", look.smooth), ("zoomed", not look.whole)) if on
+    ]
+    name += [(f"  {' · '.join(ways)}", "accent")] if ways else []
     room = cells - width(name) - width(value) - RULE_CELLS
     caption = next((text for text in what.captions if len(text) <= room), "")
     return rule([*name, (f"  {caption}" if caption else "", "quiet")], value, cells)
@@ -98,3 +121,17 @@ def _title(index: int, what: Metric, series: Series | None, cells: int) -> Line:
 
 def _figure(what: Metric, value: float | None) -> str:
     return compact(value) if what.name == "throughput" else metric(value)
+
+
+def values_at(track: Track, step: int) -> Line:
+    """Every metric at a step, exactly; the range of its bucket where a long run keeps no more."""
+    line: Line = []
+    for what in METRICS:
+        series = track.series.get(what.key)
+        found = series.at(step) if series is not None else None
+        line += [(f" {what.name} ", "quiet"), ("–" if found is None else _exact(*found), "strong")]
+    return line
+
+
+def _exact(low: float, high: float) -> str:
+    return f"{low:.6g}" if low == high else f"{low:.4g}…{high:.4g}"

@@ -11,7 +11,7 @@ import msgspec
 from textual import events
 
 from tui_app.render.formats import plural
-from tui_app.render.spans import Line, rule
+from tui_app.render.spans import Line, fit, rule
 from tui_app.widgets.lines import LineWidget
 
 KEPT = 5000
@@ -19,12 +19,14 @@ MARK_ROLES = {"ok": "good", "!!": "warn-strong"}
 
 
 class EventLine(msgspec.Struct, frozen=True):
-    """One sentence: ``t`` unix seconds, ``mark`` is "!!", "ok", "--" or empty; the text is clean already."""
+    """One sentence: ``t`` unix seconds, ``mark`` is "!!", "ok", "--" or empty; the text is clean already.
+    ``step`` is where the run stood."""
 
     t: float
     attempt: int
     mark: str
     text: str
+    step: int = 0
 
 
 class EventList(LineWidget):
@@ -36,10 +38,19 @@ class EventList(LineWidget):
         self._below = 0
         """Lines hidden below the last visible one; 0 follows the newest."""
         self._missing = 0
+        self._hint: Line = []
+        self._chosen: EventLine | None = None
+
+    def hint(self, hint: Line) -> None:
+        """Words for the heading, where nothing more urgent stands there."""
+        if hint != self._hint:
+            self._hint = hint
+            self.redraw()
 
     def clear(self) -> None:
         """Forget every line."""
         self._events.clear()
+        self._chosen = None
         self._below = 0
         self.redraw()
 
@@ -75,6 +86,39 @@ class EventList(LineWidget):
         self.redraw()
 
     @property
+    def kept(self) -> list[EventLine]:
+        """Every line, oldest first."""
+        return list(self._events)
+
+    def choose(self, line: EventLine | None) -> None:
+        """Mark a line and bring it into sight; None marks none and follows again."""
+        self._chosen = line
+        if line is None:
+            self.scroll_newest()
+            return
+        after = len(self._events) - 1 - next((i for i, known in enumerate(self._events) if known is line), 0)
+        if not self._below <= after < self._below + self.page:
+            self._below = max(0, min(self._furthest(), after - self.page // 2))
+        self.redraw()
+
+    def anomaly(self, direction: int) -> EventLine | None:
+        """The next (1) or previous (-1) line that something is wrong in, seen from the chosen one, or
+        the newest of all; None if there is none."""
+        wrong = [line for line in self._events if line.mark == "!!"]
+        at = next((i for i, line in enumerate(self._events) if line is self._chosen), None)
+        if at is None:
+            return wrong[-1] if wrong else None
+        rest = list(islice(self._events, at + 1, None)) if direction > 0 else list(islice(self._events, at))
+        beyond = [line for line in rest if line.mark == "!!"]
+        if not beyond:
+            return None
+        return beyond[0] if direction > 0 else beyond[-1]
+
+    def at_step(self, step: int) -> EventLine | None:
+        """The last line that was said by this step."""
+        return next((line for line in reversed(self._events) if line.step <= step), None)
+
+    @property
     def page(self) -> int:
         """Rows for lines."""
         return max(1, self.size.height - 1)
@@ -94,7 +138,14 @@ class EventList(LineWidget):
         """A heading and the visible sentences."""
         end = len(self._events) - min(self._below, self._furthest())
         start = max(0, end - (height - 1))
-        return [self._heading(width), *(_row(line) for line in islice(self._events, start, end))]
+        return [self._heading(width), *(self._row(line) for line in islice(self._events, start, end))]
+
+    def _row(self, line: EventLine) -> Line:
+        drawn = _row(line)
+        if line is not self._chosen:
+            return drawn
+        drawn[0] = (drawn[0][0].rstrip() + "▸", "accent")
+        return [(text, f"{role}+cursor") for text, role in fit(drawn, self.size.width)]
 
     def _heading(self, cells: int) -> Line:
         right: Line = []
@@ -105,6 +156,8 @@ class EventList(LineWidget):
             if self._below
             else ("following", "quiet")
         )
+        if self._hint and not self._missing and not self._below:
+            right = [*self._hint, (" ── ", "rule"), *right]
         return rule([("events", "strong")], right, cells)
 
 

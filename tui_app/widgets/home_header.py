@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tui_app.render.spans import Line, flow
 from tui_app.text_safety import plain
 from tui_app.widgets.lines import FlowWidget
+from tui_app.widgets.run_order import health
 from tui_app.widgets.run_table import counts
 from tui_app.widgets.sight import Link, Sight
 from tui_app.widgets.status_line import watching
@@ -35,6 +36,8 @@ class HomeHeader(FlowWidget):
             first.append((f"  workspace {plain(link.workspace, 40)}", "quiet"))
         total, *by_state = counts(self._sights)
         first.append((f"  {total}", "text"))
+        if self._sights:
+            first.append((f": {health(self._sights)}", "text"))
         notes: list[Line] = [[(note, "warn")] for note in self._notes]
         tally: list[Line] = [[(text, "text")] for text in by_state]
         top, *rest = flow([first, *notes, *tally, watching(link, self._now)], width - 1)

@@ -17,6 +17,8 @@ class Key(msgspec.Struct, frozen=True):
     key: str
     label: str
     possible: bool = True
+    chosen: bool = False
+    """Whether this is where the operator is."""
     note: str = ""
     """More words, where there is room for all keys with theirs."""
 
@@ -42,6 +44,8 @@ class KeyBar(LineWidget):
 
 
 def _entry(key: Key, note: str) -> Line:
+    if key.chosen:
+        return [(f"▸{key.key} {key.label}", "strong+cursor"), ("  ", "text")]
     if key.possible:
         return [(key.key, "key"), (f" {key.label}{note}  ", "quiet")]
     return [(f"{key.key}({key.label})  ", "off")]

@@ -29,6 +29,7 @@ COLOURS = {
     "info": "primary",
     "accent": "accent",
     "curve": "secondary",
+    "raw": "line-strong",
     "spark": "spark",
     "mark": "warning",
     "redone": "warning",

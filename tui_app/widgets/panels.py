@@ -75,7 +75,7 @@ def attempts(sight: Sight, cells: int) -> Panel:
     if newest.ended_at is not None:
         right = f"ENDED {age(sight.since(newest.ended_at) or 0.0)} ago"
     heading = rule([(f"attempt {newest.number}", "strong")], [(right, "info")], cells)
-    must = [_start(newest, cells), _timeline(newest, sight.now, cells)]
+    must = [_start(newest, cells), timeline(newest, sight.now, cells)]
     if newest.cause is not None:
         must.append(_end(newest))
     older = [_past(attempt, cells) for attempt in reversed(view.attempts[:-1])]
@@ -95,7 +95,7 @@ def _start(attempt: AttemptView, cells: int) -> Line:
     return [(f"{kind}{boot}", "text"), (f" · {origin}", "quiet")]
 
 
-def _timeline(attempt: AttemptView, now: float, cells: int) -> Line:
+def timeline(attempt: AttemptView, now: float, cells: int) -> Line:
     """``BOOT 4.2 › LOADING 0.4 › STEPPING``: seconds that each phase took, the newest ones that fit."""
     spans = _collapsed(attempt.phases)
     if not spans:

@@ -32,7 +32,7 @@ class Preview(LineWidget):
         sight = self._sight
         if sight is None:
             return []
-        name = rule([(plain(sight.view.run, 48), "strong")], [("enter opens", "quiet")], width)
+        name = rule([(plain(sight.view.run, 48), "strong")], _hints(width), width)
         words = flow([in_state(sight), *facts(sight)], width - 1)
         ahead = flow(news(sight), width - 1)[:1]
         lines = [name, *([(" ", "text"), *crop(line, width - 1)] for line in (*words, *ahead))]
@@ -60,3 +60,12 @@ class Preview(LineWidget):
             ascii_art=self.ascii_art,
         )
         return [title, *picture]
+
+
+def _hints(cells: int) -> Line:
+    """Keys of the list above, as many as there is room for beside a name."""
+    line: Line = [("enter", "key"), (" opens", "quiet")]
+    if cells >= 80:
+        line += [("  /", "key"), (" filter", "quiet"), ("  t", "key"), (" sort", "quiet")]
+        line += [("  space =", "key"), (" compare", "quiet")]
+    return line

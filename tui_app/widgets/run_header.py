@@ -14,18 +14,22 @@ class RunHeader(FlowWidget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._sight: Sight | None = None
+        self._notes: tuple[str, ...] = ()
 
-    def show(self, sight: Sight) -> None:
-        """Show this run."""
-        self._sight = sight
+    def show(self, sight: Sight, notes: tuple[str, ...] = ()) -> None:
+        """Show this run; ``notes`` are words such as PAUSED."""
+        self._sight, self._notes = sight, notes
         self.redraw()
 
     def text_lines(self, width: int) -> list[Line]:
         """The groups, wrapped."""
         if self._sight is None:
             return [[]]
-        first, *rest = flow(header(self._sight), width - 1)
+        first, *rest = flow(self._noted(header(self._sight)), width - 1)
         return [first, *([(" ", "text"), *line] for line in rest)]
+
+    def _noted(self, groups: list[Line]) -> list[Line]:
+        return [groups[0], *([(note, "warn-strong")] for note in self._notes), *groups[1:]]
 
 
 class NewsLine(LineWidget):
@@ -34,16 +38,19 @@ class NewsLine(LineWidget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._sight: Sight | None = None
+        self._instead: Line = []
 
-    def show(self, sight: Sight) -> None:
-        """Show what comes next for this run."""
-        self._sight = sight
+    def show(self, sight: Sight, instead: Line | None = None) -> None:
+        """Show what comes next for this run, or what was asked for ``instead``."""
+        self._sight, self._instead = sight, instead or []
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The most urgent groups that fit."""
         if self._sight is None:
             return []
+        if self._instead:
+            return [[(" ", "text"), *crop(self._instead, width - 1)]]
         return [
             [(" ", "text"), *crop(line, width - 1)] for line in flow(news(self._sight), width - 1)[:height]
         ]

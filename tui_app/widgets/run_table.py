@@ -1,4 +1,4 @@
-"""The home table: one line a run, runs that go on first; a cursor that stays on its run."""
+"""The home table: one line a run, what needs an eye first; a cursor that stays on its run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from tui_app.render.glyphs import sparkline
 from tui_app.render.spans import Line, Span, cut_middle, fit
 from tui_app.widgets.lines import LineWidget
 from tui_app.widgets.run_columns import SPARK, Column, chosen, fitted, gap
+from tui_app.widgets.run_order import Sorting, arranged
 from tui_app.widgets.sight import Sight
 
 EMPTY = ("No runs yet.", "Press s to spawn one, or start the demo: middlewatch demo")
+
+NO_MATCH = "No run has “{}”. Press esc to see all."
 
 
 class RunTable(LineWidget, can_focus=True):
@@ -36,12 +39,17 @@ class RunTable(LineWidget, can_focus=True):
         self._sights: list[Sight] = []
         self._cursor = ""
         self._first = 0
+        self.sought = ""
+        self.sorting = Sorting.PROBLEMS
+        self.marked: set[str] = set()
+        """Runs that were chosen to be compared."""
 
     def show(self, sights: Sequence[Sight]) -> None:
         """Show these runs."""
-        if len(sights) != len(self._sights):
+        before = len(self._sights)
+        self._sights = arranged(sights, self.sorting, self.sought)
+        if before != len(self._sights):
             self.refresh(layout=True)
-        self._sights = sorted(sights, key=_order)
         if self.selected is None and self._sights:
             self._cursor = self._sights[0].view.run
         self.redraw()
@@ -55,6 +63,11 @@ class RunTable(LineWidget, can_focus=True):
         """The run under the cursor."""
         return next((s for s in self._sights if s.view.run == self._cursor), None)
 
+    @property
+    def count(self) -> int:
+        """How many runs are shown."""
+        return len(self._sights)
+
     def select(self, run: str) -> None:
         """Put the cursor on this run."""
         self._cursor = run
@@ -67,6 +80,12 @@ class RunTable(LineWidget, can_focus=True):
             self._cursor = self._sights[row].view.run
             self.post_message(self.Moved())
             self.redraw()
+
+    def mark(self) -> None:
+        """Choose the run under the cursor for a comparison, or take it back."""
+        if self.selected is not None:
+            self.marked ^= {self._cursor}
+            self.move(1)
 
     def open_selected(self) -> None:
         """Ask for the screen of the run under the cursor."""
@@ -83,7 +102,8 @@ class RunTable(LineWidget, can_focus=True):
     def lines(self, width: int, height: int) -> list[Line]:
         """Labels and the rows around the cursor."""
         if not self._sights:
-            return [[], *([(f"  {text}", "quiet")] for text in EMPTY)]
+            texts = (NO_MATCH.format(self.sought),) if self.sought else EMPTY
+            return [[], *([(f"  {text}", "quiet")] for text in texts)]
         room = max(1, height - 1)
         row = self._row()
         self._first = max(min(self._first, row), row - room + 1, 0)
@@ -109,7 +129,10 @@ class RunTable(LineWidget, can_focus=True):
         sight: Sight | None,
     ) -> Line:
         chosen_row = sight is not None and sight.view.run == self._cursor
-        line: Line = [("▸" if chosen_row else " ", "accent")]
+        marked = sight is not None and sight.view.run in self.marked
+        line: Line = [("▸" if chosen_row else ("=" if marked else " "), "accent")]
+        if marked and chosen_row:
+            line = [("=", "key")]
         for index, (column, (text, role), cell_width) in enumerate(zip(columns, cells, widths, strict=True)):
             if index:
                 line.append((" " * gap(width), "text"))
@@ -125,13 +148,6 @@ class RunTable(LineWidget, can_focus=True):
         tail = sight.view.reward_tail[-cells:]
         low, high = min(tail, default=0.0), max(tail, default=1.0)
         return sparkline(tail, min(0.0, low), max(1.0, high), ascii_art=self.ascii_art)
-
-
-def _order(sight: Sight) -> tuple[bool, float, str]:
-    view = sight.view
-    asleep = view.state.is_terminal
-    newest = view.state_since if asleep else view.spawned_at
-    return asleep, -(newest or 0.0), view.run
 
 
 def counts(sights: Sequence[Sight]) -> list[str]:

@@ -9,6 +9,7 @@ from tui_app.render.spans import Line, wrap
 from tui_app.text_safety import plain
 from tui_app.widgets.lines import FlowWidget
 from tui_app.widgets.sight import Link
+from tui_app.widgets.wrapping import folded
 
 KEEP_SECONDS = 20.0
 FAILURE_KEEP_SECONDS = 60.0
@@ -32,9 +33,9 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class StatusLine(FlowWidget):
-    """One line, or two where a sentence needs them."""
+    """One line, or more where a sentence needs them."""
 
-    MAX_LINES = 2
+    MAX_LINES = 3
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -53,7 +54,9 @@ class StatusLine(FlowWidget):
         if report is not None and report.current(self._now):
             word = report.state.upper()
             text = f"{plain(report.text, 400)} · {age(self._now - report.at)} ago"
-            first, *rest = wrap(text, width - len(word) - 3)
+            room = width - len(word) - 3
+            fits = max(map(len, text.split())) <= room
+            first, *rest = wrap(text, room) if fits else folded(text, room)
             lines: list[Line] = [[(f" {word} ", report.role), (first, "text")]]
             return lines + [[(" " * (len(word) + 2) + line, "text")] for line in rest]
         return [[(" ", "text"), *watching(self._link, self._now)] if self._link is not None else []]

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -75,9 +75,16 @@ def record(locations: Locations, events: Sequence[Event], *, now: float | None =
 
 
 def in_terminal(
-    arguments: list[str], columns: int, rows: int, typed: str = "", **environment: str
+    arguments: list[str],
+    columns: int,
+    rows: int,
+    typed: str = "",
+    after: Mapping[str, str] | None = None,
+    **environment: str,
 ) -> tuple[int, str]:
-    """Run the command in a terminal of this size; its status and what the screen got."""
+    """Run the command in a terminal of this size; its status and what the screen got. ``typed`` is
+    typed at once, ``after`` once the screen has got the words that it is under."""
+    waiting = dict(after or {})
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     process = subprocess.Popen(
@@ -93,6 +100,8 @@ def in_terminal(
     out = b""
     while piece := _read(master):
         out += piece
+        for words in [words for words in waiting if words.encode() in out]:
+            os.write(master, waiting.pop(words).encode())
     os.close(master)
     return process.wait(60), out.decode()
 

@@ -36,3 +36,9 @@ def test_the_token_is_looked_for_and_never_read(home: Path) -> None:
     assert "as-y" not in str(modal_token_origin(variables))
     (home / ".modal.toml").write_text("")
     assert modal_token_origin({}) == str(home / ".modal.toml")
+
+
+@pytest.mark.parametrize(("value", "meant"), [("0", "no"), ("1", "yes"), ("auto", "auto")])
+def test_a_variables_zero_and_one_are_no_and_yes(tmp_path: Path, value: str, meant: str) -> None:
+    settings = load({}, {"MIDDLEWATCH_ASCII": value}, tmp_path / "none.toml")
+    assert settings["ascii"].value == meant

@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from remote.vocabulary.commands import Intent, Outcome, OutcomeState, Verb
@@ -203,6 +204,52 @@ def test_a_newer_journal_is_refused_by_both_sides(path: Path) -> None:
     for opener in (JournalReader, JournalWriter):
         with pytest.raises(JournalVersionError, match="install the newer Middlewatch"):
             opener(path)
+
+
+def test_a_journal_of_the_first_version_is_read_and_is_given_what_it_lacks(path: Path) -> None:
+    writer = JournalWriter(path)
+    writer.record("r7", arrivals(step(1)), sign_at=50.0)
+    writer.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE alerts")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    reader = JournalReader(path)
+    assert reader.alerts() == []
+    summary = reader.view("r7")
+    writer = JournalWriter(path)
+    writer.record("r7", arrivals(diverged(2)), sign_at=60.0)
+    assert [alert.rule for alert in reader.alerts("r7")] == ["not_finite"]
+    assert summary is not None
+    assert [row.event.seq for row in reader.events("r7")] == [1, 2, 1]
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    connection.close()
+
+
+def diverged(seq: int) -> Event:
+    return msgspec.structs.replace(step(seq), data={"step": seq, "of": 900, "metrics": {"loss": "NaN"}})
+
+
+def test_an_alert_is_raised_in_the_transaction_of_its_event_and_survives_the_next_writer(path: Path) -> None:
+    writer = JournalWriter(path)
+
+    def fail() -> None:
+        with writer.transaction():
+            writer.record("r7", arrivals(diverged(1)), sign_at=50.0)
+            assert writer.alerts("r7").active
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert (writer.alerts("r7").active, JournalReader(path).alerts()) == ((), [])
+    writer.record("r7", arrivals(diverged(1)), sign_at=50.0)
+    types = [row.event.type for row in JournalReader(path).events("r7")]
+    assert types == ["step.completed", "alert.raised"]
+    writer.close()
+    again = JournalWriter(path)
+    again.record("r7", arrivals(diverged(1), diverged(2)), sign_at=51.0)
+    assert [row.event.type for row in JournalReader(path).events("r7")] == [*types, "step.completed"]
 
 
 def test_the_files_are_closed_to_others(path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from world import CONFIG, RUN, Attempt, World
 
 from remote.records import keys
-from remote.records.command_log import CommandReader
+from remote.records.command_log import CommandReader, read_sent, send
 from remote.records.commit_log import CommitLog
 from remote.vocabulary.commands import Command, Intent, Verb
 from remote.vocabulary.run_states import RunState
@@ -395,3 +395,43 @@ def test_an_error_nobody_foresaw_fails_its_intent_and_no_other(
     live.look()
     assert live.outcome(broken) == ("failed", "ZeroDivisionError: oh")
     assert (live.outcome(good) or ("",))[0] == "done"
+
+
+def test_who_asked_for_a_preemption_stands_in_the_runs_records_and_no_trainer_takes_it(live: World) -> None:
+    intent = live.ask(Verb.PREEMPT, attempt=1)
+    live.look()
+    assert live.stopped == ["ta-1"]
+    ((_, sent),) = read_sent(live.records)
+    assert sent is not None
+    assert (sent.command.id, sent.command.verb, sent.command.by) == (intent.id, Verb.PREEMPT, "ada")
+    assert sent.command.attempt == 1
+    assert commands(live) == []
+
+
+def test_what_colleagues_ask_on_other_hosts_is_seen_once_and_ours_is_not_said_again(live: World) -> None:
+    theirs = Command(
+        id="in-bob", verb=Verb.CHECKPOINT, attempt=1, expires_at=live.now + 60, by="bob", host="jump-2"
+    )
+    send(live.records, theirs, clock=live.clock)
+    live.ask(Verb.CHECKPOINT, attempt=1)
+    live.look(later=6.0)
+    for _ in range(3):
+        live.restart()
+        live.look(later=6.0)
+    said = [row.event for row in live.reader.events(RUN, types=["intent.sent"])]
+    assert sorted(event.data["by"] for event in said) == ["ada", "bob"]
+    assert next(e.data for e in said if e.data["by"] == "bob") == {
+        "id": "in-bob",
+        "verb": "checkpoint",
+        "by": "bob",
+        "host": "jump-2",
+    }
+
+
+def test_a_record_that_cannot_be_read_is_passed_over(live: World) -> None:
+    live.records.put(keys.command(1), b"not json")
+    intent = live.ask(Verb.CHECKPOINT, attempt=1)
+    for _ in range(3):
+        live.look(later=6.0)
+    assert [command.id for command in commands(live)] == [intent.id]
+    assert [row.event.data["by"] for row in live.reader.events(RUN, types=["intent.sent"])] == ["ada"]

@@ -241,6 +241,7 @@ def test_silence_alone_changes_no_state(spawned: World) -> None:
     for _ in range(50):
         spawned.look(later=600.0)
     assert spawned.told() == before
+    assert spawned.last("alert.raised")["rule"] == "silent"
     assert spawned.journal.view(RUN).state is RunState.RUNNING
 
 

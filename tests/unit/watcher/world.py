@@ -190,9 +190,15 @@ class World:
         self.control.look()
 
     def told(self) -> list[str]:
-        """What the journal tells of the run, as ``attempt type``."""
-        rows = self.reader.events(RUN, limit=10_000)
-        return [f"{row.event.attempt} {row.event.type}" for row in rows]
+        """What the journal tells of the run, as ``attempt type``; of alerts see `alerts`."""
+        rows = [row.event for row in self.reader.events(RUN, limit=10_000)]
+        return [f"{event.attempt} {event.type}" for event in rows if not event.type.startswith("alert.")]
+
+    def alerts(self) -> list[str]:
+        """The rules whose alerts were raised and, with a minus, cleared."""
+        signs, types = {"alert.raised": "", "alert.cleared": "-"}, ["alert.raised", "alert.cleared"]
+        rows = [row.event for row in self.reader.events(RUN, limit=10_000, types=types)]
+        return [signs[event.type] + event.data["rule"] for event in rows]
 
     def last(self, type: str) -> dict[str, Any]:
         """The data of the newest event of a type."""

@@ -1,0 +1,77 @@
+"""What a key hands over or keeps is on disk, private, said, and clean; a name is typed where it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Open
+from run_story import Journal
+
+from remote.vocabulary.commands import Intent
+from tui_app.locations import Locations
+
+RUN = "sort-digits"
+
+
+async def test_y_hands_state_and_events_over_as_markdown(
+    journal: Journal, locations: Locations, open_board: Open
+) -> None:
+    story = journal.story(ago=12).begin().steps(27)
+    story.say("exception.raised", kind="E", message="\x1b]52;c;cm0=\x07boo `x`", retryable=True)
+    async with open_board(RUN) as board:
+        await board.shows("boo")
+        await board.press("y")
+        await board.shows("DONE copied")
+        (path,) = (locations.state / "kept").iterdir()
+        await board.until(lambda: str(path) in "".join(line.strip() for line in board.text.splitlines()))
+        text = path.read_text()
+        assert text.startswith("**sort-digits RUNNING**")
+        assert "committed step 20" in text
+        assert "boo" in text
+        assert "\x1b" not in text
+        assert board.app.clipboard == text
+        assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_ctrl_s_keeps_a_picture_and_says_where(
+    journal: Journal, locations: Locations, open_board: Open
+) -> None:
+    journal.story(ago=12).begin().steps(27)
+    async with open_board(RUN, size=(160, 40)) as board:
+        await board.shows("step 27/250")
+        await board.press("ctrl+s")
+        await board.shows("DONE picture in")
+        (path,) = (locations.state / "kept").iterdir()
+        assert path.suffix == ".svg"
+        assert "RUNNING" in path.read_text()
+
+
+@pytest.fixture
+def modal_place(tmp_path: Path, locations: Locations) -> Locations:
+    place = Locations.of("modal")
+    place.prepare()
+    return place
+
+
+async def test_stopping_a_run_on_modal_needs_its_name(
+    modal_place: Locations, open_board: Open, intents: Callable[[], list[Intent]]
+) -> None:
+    journal = Journal(modal_place.journal, target="modal")
+    journal.story(ago=12).begin().steps(27)
+    async with open_board(RUN, place=modal_place) as board:
+        await board.shows("RUNNING")
+        await board.press("x")
+        await board.shows("type the run's name", "middlewatch --target modal stop sort-digits")
+        await board.press("enter", "enter")
+        await board.shows("CANCELLED")
+        await board.press("x")
+        await board.shows("type the run's name")
+        await board.press(*"sort-digit")
+        assert board.app.screen.query_one("#do").disabled
+        await board.press("s")
+        await board.until(lambda: not board.app.screen.query_one("#do").disabled)
+        await board.press("enter", "tab", "enter")
+        await board.shows("SENT stop sort-digits")
+    journal.close()

@@ -1,0 +1,79 @@
+"""Every attempt in full: how it started, what it did, how it ended and how that is known. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui_app.render.formats import age, span
+from tui_app.render.spans import Line, fit, wrap
+from tui_app.state.view import AttemptView
+from tui_app.text_safety import plain
+from tui_app.widgets.panels import GOOD_ENDS, timeline
+from tui_app.widgets.sight import Sight
+from tui_app.widgets.words import START_WORDS
+
+COLUMNS = (
+    ("#", 4),
+    ("call", 5),
+    ("start", 11),
+    ("boot", 8),
+    ("from", 7),
+    ("to", 7),
+    ("redone", 7),
+    ("lasted", 12),
+)
+HEAD: Line = [(" " + "".join(f"{name:<{cells}}" for name, cells in COLUMNS) + "ended", "quiet")]
+
+
+def attempt_rows(sight: Sight, cells: int) -> list[Line]:
+    """Newest first: a line of figures, its phases, its evidence."""
+    rows: list[Line] = []
+    for attempt in reversed(sight.view.attempts):
+        rows.append(_figures(attempt, sight.now))
+        rows.append([("      phases    ", "quiet"), *timeline(attempt, sight.now, cells - 17)])
+        rows += _evidence(attempt, cells)
+        if attempt.task_id:
+            rows.append([("      container ", "quiet"), (plain(attempt.task_id, 60), "quiet")])
+        rows.append([])
+    return rows[:-1] or [[("  no attempt yet", "quiet")]]
+
+
+def _figures(attempt: AttemptView, now: float) -> Line:
+    start = START_WORDS[attempt.start] if attempt.start else "?"
+    boot = "?" if attempt.boot_seconds is None else span(attempt.boot_seconds)
+    end = attempt.ended_at if attempt.ended_at is not None else now
+    values = (
+        attempt.number,
+        attempt.generation,
+        start,
+        boot,
+        attempt.resumed_from,
+        attempt.last_step,
+        attempt.steps_redone,
+        age(max(0.0, end - attempt.claimed_at)),
+    )
+    line: Line = [(" ", "text")]
+    for value, (name, cells) in zip(values, COLUMNS, strict=True):
+        role = "strong" if name == "#" else ("warn" if name == "redone" and value else "text")
+        line += fit([(str(value), role)], cells)
+    return [*line, *_ended(attempt)]
+
+
+def _ended(attempt: AttemptView) -> Line:
+    if attempt.cause is None:
+        return [("goes on", "good") if attempt.ended_at is None else ("no last word", "warn")]
+    guessed = " (inferred)" if attempt.inferred else ""
+    return [
+        (attempt.cause.replace("_", " "), "good" if attempt.cause in GOOD_ENDS else "warn"),
+        (guessed, "quiet"),
+    ]
+
+
+def _evidence(attempt: AttemptView, cells: int) -> Sequence[Line]:
+    if not attempt.evidence:
+        return ()
+    pieces = wrap(plain(attempt.evidence, 600), cells - 17)
+    return [
+        [("      evidence  " if not row else " " * 16, "quiet"), (piece, "text")]
+        for row, piece in enumerate(pieces)
+    ]
