@@ -16,7 +16,7 @@ smoke: setup-base  ## the local cloud alone: retry, preemption, commit, re-attac
 
 test: setup-dev check  ## set up, check, and run every test
 	@$(BIN)/python -m remote.local_cloud.smoke
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup-dev  ## ruff and mypy strict
 	@$(BIN)/ruff check .
