@@ -92,10 +92,13 @@ class VolumeCheckpoints:
 
     def begin(self, from_step: int | None) -> int:
         """Choose the checkpoint to start from and fence; its step, 0 from scratch. UnknownStepError
-        if the operator named a step that no recognised checkpoint is of."""
+        if the operator named a step that no recognised checkpoint is of; ForgottenError if there are
+        checkpoints and no records at all, unless the operator wants to begin at step 0."""
         chosen: dict[int, LogRecord] = {}
 
         def choose(records: list[LogRecord]) -> int:
+            if not records and from_step != 0 and (names := list(self._store.names())):
+                raise errors.ForgottenError(names)
             wanted = commit_log.starts(records, from_step=from_step, first_attempt=self._claim.first_attempt)
             record = next((record for record in wanted if self._is_whole(record)), None)
             if record is None:

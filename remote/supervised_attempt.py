@@ -26,9 +26,10 @@ from remote.records.attempt_claim import Claim
 from remote.records.checkpoint_store import CheckpointStore
 from remote.records.command_log import CommandReader
 from remote.records.commit_log import CommitLog
-from remote.records.errors import FencedError, UnknownStepError
+from remote.records.errors import FencedError, ForgottenError, UnknownStepError
 from remote.records.event_log import EventWriter
 from remote.records.tables import ModalTable
+from remote.records.upkeep import Upkeep
 from remote.training.endings import Endings, Outcome
 from remote.training.errors import NonRetryableError
 from remote.training.monitors import Monitors
@@ -107,6 +108,8 @@ class SupervisedAttempt:
         endings = Endings(self._config, recorder, claim.retries_used, lambda: self._place)
         commands = CommandReader(self._table, claim.number)
         commands.start()
+        upkeep = Upkeep(self._table)
+        upkeep.start()
         try:
             outcome = self._train(claim, recorder, events, endings, commands)
         except KeyboardInterrupt:
@@ -115,6 +118,7 @@ class SupervisedAttempt:
             raise
         finally:
             commands.close()
+            upkeep.close()
             self.leave()
         return {name: str(value) for name, value in asdict(outcome).items() if value is not None}
 
@@ -159,7 +163,7 @@ class SupervisedAttempt:
         )
         try:
             resumed_from = checkpoints.begin(self._from_step)
-        except UnknownStepError as error:
+        except (UnknownStepError, ForgottenError) as error:
             self._say_claimed(recorder, claim, 0)
             return _given_up(endings, NonRetryableError(str(error)))
         self._place = Place(resumed_from, resumed_from)

@@ -3,6 +3,7 @@
     RecordError(ValueError)            what stands in a table is not what we write there
     TableMissingError(LookupError)     there is no such table
     UnknownStepError(LookupError)      no recognised checkpoint is of the step that was asked for
+    ForgottenError(LookupError)        checkpoints are there, but not the records that say which of them count
     FencedError(RuntimeError)          a newer attempt exists; nothing that we write counts any more
     DamagedCheckpointError(ValueError) a checkpoint's files are not those that its manifest names
     DamagedArchiveError(ValueError)    a sealed segment of the archive is not whole
@@ -33,6 +34,19 @@ class UnknownStepError(LookupError):
         some = ", ".join(str(number) for number in known[-20:]) or "none"
         super().__init__(f"no recognised checkpoint of step {step}; there are: {some}")
         self.step, self.known = step, known
+
+
+class ForgottenError(LookupError):
+    """The volume has ``names`` of a run whose commit log is empty. To begin at step 0 would throw the work
+    away without a word, and which of them count nobody can tell any more."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(
+            f"the volume has {len(names)} checkpoints of this run, the newest {max(names)}, but the run's "
+            "records are gone (Modal drops a Dict entry after 7 days without a read); nothing was changed: "
+            "give a new run another name"
+        )
+        self.names = names
 
 
 class FencedError(RuntimeError):

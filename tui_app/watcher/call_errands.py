@@ -98,6 +98,11 @@ class ResumeErrand(CallErrand):
             return refused(f"from_step is {from_step!r}; allowed is a committed step, or 0 for the beginning")
         table = self.table()
         before = registry.reservation(table, max(1, view.generation))
+        if before is None and view.attempts:
+            return refused(
+                f"the target has forgotten the records of {self.intent.run} (Modal drops a Dict entry after "
+                "7 days without a read); its checkpoints are on the volume, but which of them count is lost"
+            )
         try:
             config = RunConfig.from_json(self.intent.args.get("config") or (before.config if before else {}))
         except ConfigError as error:

@@ -14,6 +14,7 @@ from tui_app.journal.writer import JournalWriter
 from tui_app.locations import Locations
 from tui_app.watcher.alert_hook import AlertHook
 from tui_app.watcher.calls import Calls
+from tui_app.watcher.caretaker import Caretaker
 from tui_app.watcher.control import Control
 from tui_app.watcher.errand import Tools
 from tui_app.watcher.follower import Follower
@@ -39,6 +40,7 @@ def start_service(
         wake=scout.wake,
     )
     rounds.add("registry", scout.look)
+    rounds.add("upkeep", Caretaker(journal, open_table).look)
     if on_alert:
         rounds.add("alerts", AlertHook(on_alert, journal, locations.target).look)
     rounds.add("intents", Control(IntentReader(locations.intents), tools).look)

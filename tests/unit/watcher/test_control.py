@@ -335,6 +335,16 @@ def test_a_resume_calls_the_next_generation_with_the_same_config(live: World) ->
     assert (view.generation, view.state) == (2, RunState.STARTING)
 
 
+def test_a_run_whose_records_the_target_has_forgotten_is_not_begun_anew(live: World) -> None:
+    end(live)
+    live.records.entries.clear()
+    intent = live.ask(Verb.RESUME)
+    live.look()
+    state, detail = live.outcome(intent)
+    assert (state, live.spawned) == ("refused", [])
+    assert detail.startswith("the target has forgotten the records of r7")
+
+
 def test_a_live_run_is_not_resumed(live: World) -> None:
     intent = live.ask(Verb.RESUME)
     live.look()
