@@ -20,7 +20,8 @@ import msgspec
 
 from remote.vocabulary.events import Event
 from tui_app.state.alert_memory import Memory, remember
-from tui_app.state.alert_rules import QUIET, RULES, AlertSeverity, Finding, Level, Look, Rule, rules_for
+from tui_app.state.alert_rules import RULES, rules_for
+from tui_app.state.alert_terms import QUIET, AlertSeverity, Finding, Level, Look, Rule
 from tui_app.state.view import RunView
 
 __all__ = ["RULES", "Alert", "AlertBook", "AlertSeverity", "acknowledge", "in_order", "snooze", "update"]
