@@ -6,7 +6,6 @@ a viewer of another build starts it anew instead of sending it what it may not u
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +18,8 @@ _ROOMS = (Path(tui_app.__path__[0]), Path(vocabulary.__path__[0]).parent)
 @cache
 def build() -> str:
     """Eight hex digits over names, sizes and times of our files, as they were when first asked."""
+    import hashlib
+
     digest = hashlib.sha256()
     for room in _ROOMS:
         for path in sorted(room.rglob("*.py")):

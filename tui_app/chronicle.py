@@ -1,41 +1,16 @@
-"""Journal rows as what the run screen draws: points of curves, and sentences of the event log."""
+"""Events as what the run screen says of them: the sentences of the event list, and the gaps between."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import msgspec
-
-from remote.vocabulary.events import Event, number
+from remote.vocabulary.events import Event
 from tui_app.sentences import sentence
 from tui_app.state.view import RunView
 from tui_app.text_safety import shown
 from tui_app.widgets.event_list import EventLine
-from tui_app.widgets.metrics import METRICS
 
 _QUIET_TYPES = frozenset({"step.completed", "checkpoint.deleted", "drill.executed", "retry.scheduled"})
 """Too frequent for the log, or said by the event before."""
-_CHARTED = tuple(metric.key for metric in METRICS)
 _QUIET_PHASES = frozenset({"STEPPING", "CHECKPOINTING", "COMMITTING", "DRAINING"})
-
-
-class Point(msgspec.Struct, frozen=True):
-    """One finished step of one attempt."""
-
-    step: int
-    attempt: int
-    metrics: Mapping[str, float]
-
-
-def point_of(event: Event) -> Point | None:
-    """The step that an event reports, None if it reports none."""
-    if event.type != "step.completed":
-        return None
-    step, metrics = event.data.get("step"), event.data.get("metrics")
-    if not isinstance(step, int) or step < 1 or not isinstance(metrics, Mapping):
-        return None
-    values = {name: number(metrics[name]) for name in _CHARTED if name in metrics}
-    return Point(step, event.attempt, {name: value for name, value in values.items() if value is not None})
 
 
 def line_of(event: Event, view: RunView, step: int = 0) -> EventLine | None:

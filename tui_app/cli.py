@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sqlite3
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -19,27 +18,39 @@ import click
 
 from tui_app import __version__
 from tui_app.exit_codes import EXPLAINED, CommandError, ExitCode
-from tui_app.journal.reader import JournalError
-from tui_app.locations import UnsafeStateError, state_home
-from tui_app.plain import FollowError
-from tui_app.subprocesses import ToolError
-from tui_app.targets import TargetDownError
+from tui_app.locations import state_home
 from tui_app.text_safety import plain_lines, shown
-from tui_app.verbs import acting, alerting, completing, places, reading, replaying, spawning, telling
 from tui_app.verbs.common import target_option
-from tui_app.verbs.keeping import prune
-from tui_app.watcher_launch import WatcherStartError
+from tui_app.verbs.later import Later
 
-_CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
-    (UnsafeStateError, ExitCode.REFUSED),
-    (TargetDownError, ExitCode.REFUSED),
-    (FollowError, ExitCode.UNREACHABLE),
-    (WatcherStartError, ExitCode.ERROR),
-    (JournalError, ExitCode.ERROR),
-    (ToolError, ExitCode.ERROR),
-    (sqlite3.Error, ExitCode.ERROR),
-    (OSError, ExitCode.ERROR),
-)
+_CODES = {
+    "tui_app.locations.UnsafeStateError": ExitCode.REFUSED,
+    "tui_app.targets.TargetDownError": ExitCode.REFUSED,
+    "tui_app.plain.FollowError": ExitCode.UNREACHABLE,
+    "tui_app.watcher_launch.WatcherStartError": ExitCode.ERROR,
+    "tui_app.journal.schema.JournalError": ExitCode.ERROR,
+    "tui_app.subprocesses.ToolError": ExitCode.ERROR,
+    "sqlite3.Error": ExitCode.ERROR,
+    "builtins.OSError": ExitCode.ERROR,
+}
+"""By class name, so that none has to be imported before it was raised."""
+_MODULES = {
+    "reading": ("open", "list", "show", "logs"),
+    "spawning": ("spawn",),
+    "acting": ("checkpoint", "preempt", "resume", "stop"),
+    "alerting": ("alerts", "watch", "acknowledge", "snooze"),
+    "telling": ("triage", "export", "audit"),
+    "replaying": ("replay",),
+    "places": ("cloud", "deploy", "demo", "down", "doctor"),
+    "keeping": ("prune",),
+    "completing": ("completion",),
+}
+_BUILTIN_NAMES = ("open", "list")
+COMPLETION_VARIABLE = "_MIDDLEWATCH_COMPLETE"
+
+
+def _place(module: str, name: str) -> str:
+    return f"tui_app.verbs.{module}:{name}{'_' if name in _BUILTIN_NAMES else ''}"
 
 
 @click.group(
@@ -60,21 +71,13 @@ def cli(context: click.Context, target: str | None, show_version: bool) -> ExitC
         return ExitCode.OK
     if context.invoked_subcommand is None:
         code: ExitCode = context.invoke(
-            reading.open_, run=None, read_only=False, ascii_art=False, plain=False, target=target
+            cli.commands["open"], run=None, read_only=False, ascii_art=False, plain=False, target=target
         )
         return code
     return None
 
 
-for command in (
-    *(reading.open_, reading.list_, reading.show, reading.logs),
-    *(spawning.spawn, acting.checkpoint, acting.preempt, acting.resume, acting.stop),
-    *(alerting.alerts, alerting.acknowledge, alerting.snooze),
-    *(telling.triage, telling.export, telling.audit, replaying.replay),
-    *(places.cloud, places.deploy, places.demo, places.down, places.doctor),
-    *(prune, completing.completion),
-):
-    cli.add_command(command)
+cli.commands = Later({name: _place(module, name) for module, names in _MODULES.items() for name in names})
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -84,8 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        if completing.VARIABLE in os.environ:
-            cli.main(args=given, prog_name=completing.PROGRAM, complete_var=completing.VARIABLE)
+        if COMPLETION_VARIABLE in os.environ:
+            cli.main(args=given, prog_name="middlewatch", complete_var=COMPLETION_VARIABLE)
         code = run(given)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -118,8 +121,9 @@ def run(arguments: list[str]) -> ExitCode:
 
 
 def _fail_by_kind(error: Exception, arguments: list[str]) -> ExitCode:
-    for kind, code in _CODES:
-        if isinstance(error, kind):
+    for kind in type(error).__mro__:
+        code = _CODES.get(f"{kind.__module__}.{kind.__qualname__}")
+        if code is not None:
             return _fail(str(error), code, arguments)
     from tui_app import crash_report
 

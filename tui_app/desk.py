@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tui_app.chronicle import Point
 from tui_app.feed import History, News
 from tui_app.journal.reader import RunSummary, WatcherStatus
 from tui_app.render.buckets import Track
+from tui_app.state.cost import Prices
 from tui_app.widgets.event_list import EventLine
 from tui_app.widgets.sight import Link, Sight
 from tui_app.widgets.status_line import Report
@@ -33,6 +33,7 @@ class Desk:
         self.status: WatcherStatus | None = None
         self.trouble = ""
         self.report: Report | None = None
+        self.prices = Prices()
         self.alerts: list[Alert] = []
         """What is wrong, of every run, the worst first."""
         self.heard = False
@@ -84,13 +85,10 @@ class Desk:
             return
         if history.fresh:
             self._clear()
-        for point in history.points:
-            self._add(point)
+            self.track = history.track or Track()
+        self.track.extend((point.step, point.attempt, point.metrics) for point in history.points)
         self.unseen += history.lines
         del self.unseen[:-MOST_UNSEEN]
-
-    def _add(self, point: Point) -> None:
-        self.track.add(point.step, point.attempt, point.metrics)
 
     @property
     def link(self) -> Link:
@@ -106,14 +104,15 @@ class Desk:
             reachable=status.reachable,
             reachable_since=status.reachable_since,
             trouble=self.trouble,
+            detail=status.detail,
         )
 
     def sights(self, now: float) -> list[Sight]:
         """Every run as it can be seen now."""
         link = self.link
-        return [Sight(s.view, link, now, s.sign_at) for s in self.summaries.values()]
+        return [Sight(s.view, link, now, s.sign_at, self.prices) for s in self.summaries.values()]
 
     def sight(self, run: str, now: float) -> Sight | None:
         """One run, None while it is unknown."""
         summary = self.summaries.get(run)
-        return None if summary is None else Sight(summary.view, self.link, now, summary.sign_at)
+        return None if summary is None else Sight(summary.view, self.link, now, summary.sign_at, self.prices)

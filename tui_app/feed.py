@@ -22,23 +22,24 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from remote.vocabulary.commands import OutcomeState, Verb
-from remote.vocabulary.events import EventError
-from tui_app.chronicle import Point, gap_before, line_of, point_of
+from remote.vocabulary.events import EventError, decode
+from tui_app.chronicle import gap_before, line_of
 from tui_app.journal.reader import (
     JournalError,
     JournalMissingError,
     JournalReader,
-    Row,
     RunSummary,
     WatcherStatus,
 )
 from tui_app.locations import Locations, UnsafeStateError
+from tui_app.state.points import STEP, Point, point_in
 from tui_app.state.view import RunView
 from tui_app.widgets.event_list import EventLine
 from tui_app.widgets.status_line import Report
 
 if TYPE_CHECKING:
     from tui_app.lookup import Lookup, Wanted
+    from tui_app.render.buckets import Track
     from tui_app.state.alerts import Alert
     from tui_app.widgets.records import Record
 
@@ -47,17 +48,21 @@ LOOK_AGAIN_SECONDS = 0.5
 """How often signs of life and the watcher's beat are read when no event came."""
 ALERTS_SECONDS = 1.0
 """How often the watcher's alerts are read."""
-BATCH_ROWS = 500
+BATCH_ROWS = 2_500
 MAX_WAITING_ROWS = 5_000
+FIRST_LINES = 2_000
+"""How many of a run's sentences are read when it is opened; `middlewatch logs` has all of them."""
 
 
 class History(msgspec.Struct, frozen=True):
-    """New rows of the watched run, oldest first; ``fresh`` where they begin a run anew."""
+    """New rows of the watched run, oldest first; ``fresh`` where they begin a run anew, with the curves up
+    to there if the journal has them."""
 
     run: str
     fresh: bool
     points: list[Point]
     lines: list[EventLine]
+    track: Track | None = None
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -190,20 +195,32 @@ class Feed:
         if wanted != self._reading.run:
             self._reading = _Position(wanted)
         position = self._reading
+        if position.run is not None and not position.begun:
+            self._begin(reader, position, position.run)
         while position.run is not None and self._waiting_rows < MAX_WAITING_ROWS and not self._stop.is_set():
-            rows = reader.events(position.run, position.row, BATCH_ROWS)
-            if rows or not position.begun:
-                summary = reader.view(position.run)
-                view = summary.view if summary is not None else RunView(run=position.run)
-                self._hand_over(position.run, rows, view, fresh=not position.begun)
-                position.begun = True
+            rows = reader.lines(position.run, position.row, BATCH_ROWS)
             if rows:
-                position.row = rows[-1].row_id
+                points, lines = self._told(rows, _view(reader, position.run))
+                self._hand_over(History(position.run, False, points, lines), len(rows))
+                position.row = rows[-1][0]
             if len(rows) < BATCH_ROWS or self._wanted != position.run:
                 if not self.caught_up and self._wanted == position.run:
                     self.caught_up = True
                     self.on_news()
                 return
+
+    def _begin(self, reader: JournalReader, position: _Position, run: str) -> None:
+        """Hand over the curves that the journal keeps, and what was last said up to there."""
+        position.row, track = reader.curves(run)
+        position.begun = True
+        view = _view(reader, run)
+        rows = reader.told(run, position.row, FIRST_LINES)
+        known = {row[0] for row in rows}
+        after_gaps = [row for gap in view.gaps if (row := reader.after(run, gap)) is not None]
+        rows += [row for row in after_gaps if row[0] not in known and row[0] <= position.row]
+        _, lines = self._told(sorted(rows), view)
+        position.step = track.last_step
+        self._hand_over(History(run, True, [], lines, track), len(rows))
 
     def _look_up(self, reader: JournalReader) -> None:
         wanted = self._looking_for
@@ -227,26 +244,31 @@ class Feed:
                 return
             fresh = False
 
-    def _hand_over(self, run: str, rows: list[Row], view: RunView, *, fresh: bool) -> None:
-        points = [point for row in rows if (point := point_of(row.event)) is not None]
-        lines = self._lines(rows, view)
+    def _hand_over(self, history: History, rows: int) -> None:
         with self._lock:
-            self._news.histories.append(History(run, fresh, points, lines))
-            self._waiting_rows += len(rows)
+            self._news.histories.append(history)
+            self._waiting_rows += rows
         self.on_news()
 
-    def _lines(self, rows: list[Row], view: RunView) -> list[EventLine]:
-        """Sentences in order, each with the step at which it was said; gaps where they are."""
-        lines = []
-        for row in rows:
-            event = row.event
-            if event.type == "step.completed" and isinstance(step := event.data.get("step"), int):
-                self._reading.step = step
+    def _told(self, rows: list[tuple[int, str, bytes]], view: RunView) -> tuple[list[Point], list[EventLine]]:
+        """Points of curves, and sentences in order, each with the step at which it was said; gaps where
+        they are."""
+        points: list[Point] = []
+        lines: list[EventLine] = []
+        for _, type_, line in rows:
+            if type_ == STEP:
+                if (point := point_in(line)) is not None:
+                    points.append(point)
+                    self._reading.step = point.step
+                if not view.gaps:
+                    continue
+            event = decode(line)
             missing = gap_before(event, view, self._reading.step) if view.gaps else None
-            lines += [
-                line for line in (missing, line_of(event, view, self._reading.step)) if line is not None
-            ]
-        return lines
+            said = line_of(event, view, self._reading.step)
+            lines += [each for each in (missing, said) if each is not None]
+            if said is not None:
+                self._reading.step = said.step
+        return points, lines
 
     def _tell(
         self,
@@ -267,6 +289,11 @@ class Feed:
             if report is not None:
                 self._news.reports.append(report)
         self.on_news()
+
+
+def _view(reader: JournalReader, run: str) -> RunView:
+    summary = reader.view(run)
+    return summary.view if summary is not None else RunView(run=run)
 
 
 class _Position(msgspec.Struct):

@@ -20,14 +20,15 @@ from remote.vocabulary.commands import Intent
 from remote.vocabulary.events import Event
 from tui_app import audit
 from tui_app.audit import deeds
-from tui_app.chronicle import point_of
 from tui_app.journal.intents import IntentReader
 from tui_app.journal.reader import JournalReader
 from tui_app.locations import Locations
 from tui_app.state.fields import Fields
+from tui_app.state.points import point_of
 from tui_app.text_safety import LIMIT, plain, plain_lines, redact, shown
 from tui_app.widgets.records import (
     CheckpointNews,
+    CurvesOf,
     Deed,
     Evaluation,
     GpuSample,
@@ -83,12 +84,20 @@ class Lookup:
         if self.wanted.topic is Topic.AUDIT:
             return self._deeds(reader)
         make, types = _OF_EVENTS[self.wanted.topic]
-        found: list[Record] = []
+        found: list[Record] = self._curves(reader) if self.wanted.topic is Topic.COMPARE else []
         for run in self.wanted.runs:
             for event in self._events(reader, run, types):
                 record = make(event, Fields(event.data))
                 if record is not None:
                     found.append(record)
+        return found
+
+    def _curves(self, reader: JournalReader) -> list[Record]:
+        found: list[Record] = []
+        for run in self.wanted.runs:
+            if not self._rows[run]:
+                self._rows[run], track = reader.curves(run)
+                found.append(CurvesOf(run, track))
         return found
 
     def _events(self, reader: JournalReader, run: str, types: tuple[str, ...]) -> list[Event]:

@@ -31,6 +31,8 @@ from tui_app.watcher_launch import hold_lock
 
 RUN = "bench"
 BEAT_SECONDS = 2.0
+AGE_SECONDS = 3 * 3600.0
+"""How long ago a recorded run ended, and since when the watcher is up: ages then change by the minute."""
 ROWS_AT_ONCE = 2_000
 CONFIG = {"task": "sort-digits", "steps": 1_000_000, "max_retries": 5, "checkpoint_interval": 100}
 
@@ -61,14 +63,15 @@ def metrics(step: int) -> dict[str, float]:
 class Feeder:
     """Says what a trainer would say, straight into the journal."""
 
-    def __init__(self, writer: JournalWriter) -> None:
-        self._writer = writer
+    def __init__(self, writer: JournalWriter, age: float = 0.0) -> None:
+        self._writer, self._age = writer, age
         self._seq = 0
         self.step = 0
 
     def begin(self) -> None:
         """A run that was spawned and is training."""
         spawned = Draft(
+            t=time.time() - self._age,
             type="run.spawned",
             data={
                 "call_id": "fc-bench",
@@ -92,6 +95,7 @@ class Feeder:
                 self._arrival("phase.changed", {"phase": "LOADING"}),
                 self._arrival("model.loaded", {"model": "tiny", "parameters": 200_000, "seconds": 0.4}),
                 self._arrival("gpu.found", gpu),
+                self._arrival("phase.changed", {"phase": "STEPPING"}),
             ]
         )
 
@@ -129,7 +133,7 @@ class Feeder:
 
     def _arrival(self, type_: str, data: dict[str, Any]) -> Arrival:
         self._seq += 1
-        now, mono = time.time(), time.monotonic()
+        now, mono = time.time() - self._age, time.monotonic()
         event = Event(
             run=RUN, attempt=1, source="trainer", seq=self._seq, t=now, mono=mono, type=type_, data=data
         )
@@ -141,8 +145,8 @@ def _beat(writer: JournalWriter, started: float, stop: threading.Event) -> None:
     while True:
         now = time.time()
         status = WatcherStatus(
-            pid=os.getpid(), started_at=started, beat_at=now, target="local", workspace="", reachable=True,
-            reachable_since=started, detail="", watcher_id=writer.watcher_id, version="bench",
+            pid=os.getpid(), started_at=started - AGE_SECONDS, beat_at=now, target="local", workspace="",
+            reachable=True, reachable_since=started, detail="", watcher_id=writer.watcher_id, version="bench",
         )  # fmt: skip
         writer.set_status(status)
         if stop.wait(BEAT_SECONDS):
@@ -152,14 +156,17 @@ def _beat(writer: JournalWriter, started: float, stop: threading.Event) -> None:
 def _burst(feeder: Feeder, events: int, seconds_file: Path) -> None:
     """Take in so many events as they would come from the live log, as fast as they are taken; writes down
     the seconds. Making the lines is not counted."""
-    taken, seconds = 0, 0.0
+    taken, seconds, cpu = 0, 0.0, 0.0
     while taken < events:
         lines = [arrival.line for arrival in feeder.steps(min(ROWS_AT_ONCE, events - taken))]
-        began = time.monotonic()
+        began, used = time.monotonic(), time.process_time()
         feeder.record([Arrival(decode(line), line) for line in lines])
         seconds += time.monotonic() - began
+        cpu += time.process_time() - used
         taken += len(lines)
-    seconds_file.write_text(json.dumps({"events": taken, "seconds": seconds}))
+    seconds_file.write_text(
+        json.dumps({"events": taken, "steps": feeder.step, "seconds": seconds, "cpu": cpu})
+    )
 
 
 def _live(feeder: Feeder, rate: float, batch: float, seconds: float, account: Path) -> None:
@@ -196,11 +203,12 @@ def main() -> None:
     with hold_lock(locations, pid=os.getpid(), started_at=started):
         writer = JournalWriter(locations.journal)
         threading.Thread(target=_beat, args=(writer, started, stop), daemon=True).start()
-        feeder = Feeder(writer)
+        recorded = not (given.rate or given.silent or given.burst)
+        feeder = Feeder(writer, AGE_SECONDS if recorded else 0.0)
         feeder.begin()
         while feeder.step < given.steps:
             feeder.record(feeder.steps(min(ROWS_AT_ONCE, given.steps - feeder.step)))
-        if not (given.rate or given.silent or given.burst):
+        if recorded:
             feeder.end()
         (given.state / "ready").touch()
         if given.burst:

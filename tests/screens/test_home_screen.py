@@ -58,6 +58,31 @@ async def test_the_cursor_stays_on_its_run_when_the_order_changes(journal: Journ
         assert table.selected.view.run == "first"
 
 
+async def test_a_run_that_was_spawned_here_is_under_the_cursor_when_it_appears(
+    journal: Journal, open_board: Open
+) -> None:
+    journal.story("first", ago=60).begin().steps(5)
+    journal.story("second", ago=30).begin().steps(5)
+    async with open_board() as board:
+        await board.shows("2 runs", "▸second")
+        board.app.screen.expect("third")  # type: ignore[attr-defined]
+        journal.story("fourth", ago=20).begin().steps(5)
+        await board.shows("3 runs", "▸second")
+        journal.story("third", ago=90).begin().steps(5)
+        await board.shows("4 runs", "▸third")
+
+
+async def test_moving_the_cursor_gives_up_waiting_for_a_run(journal: Journal, open_board: Open) -> None:
+    journal.story("first", ago=60).begin().steps(5)
+    journal.story("second", ago=30).begin().steps(5)
+    async with open_board() as board:
+        await board.shows("2 runs", "▸second")
+        board.app.screen.expect("third")  # type: ignore[attr-defined]
+        await board.press("j")
+        journal.story("third", ago=10).begin().steps(5)
+        await board.shows("3 runs", "▸first")
+
+
 async def test_more_runs_than_rows_scroll_with_the_cursor(journal: Journal, open_board: Open) -> None:
     for number in range(40):
         journal.story(f"run-{number:02}", ago=500 - number).spawn()

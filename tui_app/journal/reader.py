@@ -19,6 +19,7 @@ import msgspec
 
 from remote.vocabulary.commands import Outcome, OutcomeState, Verb
 from remote.vocabulary.events import decode
+from tui_app.journal.curves import stored
 from tui_app.journal.records import (
     BOOK_DECODER,
     VIEW_DECODER,
@@ -36,7 +37,9 @@ from tui_app.journal.schema import (
     JournalVersionError,
     open_reader,
 )
+from tui_app.render.buckets import Track
 from tui_app.state.alerts import Alert, AlertBook, in_order
+from tui_app.state.view import Gap
 
 __all__ = [
     "Alert",
@@ -88,6 +91,34 @@ class JournalReader:
             *(run, after_row, *(types or ()), limit),
         )
         return [Row(row_id, arrived, decode(line)) for row_id, arrived, line in rows]
+
+    def lines(self, run: str, after_row: int = 0, limit: int = 1000) -> list[tuple[int, str, bytes]]:
+        """As `events`, undecoded: row, type and line."""
+        return self._all(
+            "SELECT row_id, type, line FROM events WHERE run = ? AND row_id > ? ORDER BY row_id LIMIT ?",
+            *(run, after_row, limit),
+        )
+
+    def curves(self, run: str) -> tuple[int, Track]:
+        """The run's curves, and the row up to which they were drawn: the steps behind it are to be added."""
+        return stored(self._connection, run)
+
+    def told(self, run: str, up_to_row: int, limit: int = 1000) -> list[tuple[int, str, bytes]]:
+        """As `lines`, the newest ``limit`` up to a row, oldest first, without the steps."""
+        rows = self._all(
+            "SELECT row_id, type, line FROM events WHERE run = ? AND row_id <= ? "
+            "AND type <> 'step.completed' ORDER BY row_id DESC LIMIT ?",
+            *(run, up_to_row, limit),
+        )
+        return rows[::-1]
+
+    def after(self, run: str, gap: Gap) -> tuple[int, str, bytes] | None:
+        """As `lines`, the event that came after a gap."""
+        rows = self._all(
+            "SELECT row_id, type, line FROM events WHERE run = ? AND attempt = ? AND source = ? AND seq = ?",
+            *(run, gap.attempt, gap.source, gap.last + 1),
+        )
+        return rows[0] if rows else None
 
     def count(self, run: str, types: Sequence[str]) -> int:
         """How many events of these types a run has, and lines that its containers printed."""

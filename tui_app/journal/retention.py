@@ -3,9 +3,10 @@
     runs = ended_before(reader, cutoff)
     freed = thin(locations.journal, runs)          # bytes; only with no watcher at work
 
-What goes are the steps, samples and container output; what stays are attempts, commits, commands, ends
-and the view, so that a thinned run is still listed and shown, and still audited. Positions stay too, so
-that no watcher reads the run again. The intents go with the bulk, their outcomes stay.
+What goes are the steps, samples and container output; what stays are the curves, attempts, commits,
+commands, ends and the view, so that a thinned run is still listed and shown, and still audited.
+Positions stay too, so that no watcher reads the run again. The intents go with the bulk, their outcomes
+stay.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from tui_app.journal.curves import Curves
 from tui_app.journal.reader import JournalReader
 from tui_app.journal.schema import INTENT_TABLES, JOURNAL_CHANGES, JOURNAL_TABLES, open_writer
 
@@ -41,6 +43,7 @@ def thin(path: Path, runs: Sequence[str]) -> int:
     with contextlib.closing(connection):
         connection.execute("BEGIN IMMEDIATE")
         for run in runs:
+            Curves(connection).complete(run)
             connection.execute(f"DELETE FROM events WHERE {_BULK_OF}", (run, *BULK))
             connection.execute("DELETE FROM logs WHERE run = ?", (run,))
         connection.execute("COMMIT")

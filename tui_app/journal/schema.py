@@ -49,7 +49,11 @@ CREATE INDEX logs_by_run ON logs (run);
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
 
-JOURNAL_CHANGES = ("CREATE TABLE alerts (run TEXT PRIMARY KEY, book BLOB NOT NULL) WITHOUT ROWID",)
+JOURNAL_CHANGES = (
+    "CREATE TABLE alerts (run TEXT PRIMARY KEY, book BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE curves (run TEXT PRIMARY KEY, row_id INTEGER NOT NULL, track BLOB NOT NULL)",
+    "CREATE INDEX events_told ON events (run) WHERE type <> 'step.completed'",
+)
 """What each version after the first added; an older journal is given what it lacks."""
 SCHEMA_VERSION = 1 + len(JOURNAL_CHANGES)
 """The newest version of either file that this code can read."""

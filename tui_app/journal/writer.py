@@ -25,6 +25,7 @@ import msgspec
 from remote.vocabulary.commands import Intent, Outcome
 from remote.vocabulary.events import Event, decode, encode
 from tui_app.journal.alert_books import AlertBooks
+from tui_app.journal.curves import Curves
 from tui_app.journal.records import (
     VIEW_DECODER,
     VIEW_ENCODER,
@@ -40,7 +41,7 @@ from tui_app.state.view import RunView
 
 _INSERT = (
     "INSERT INTO events (run, attempt, source, seq, t, arrived, type, sev, line) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _KNOWN = "SELECT 1 FROM events WHERE run = ? AND attempt = ? AND source = ? AND seq = ?"
 _NEXT_SEQ = "SELECT coalesce(max(seq), 0) + 1 FROM events WHERE run = ? AND attempt = ? AND source = ?"
@@ -63,6 +64,7 @@ class JournalWriter:
         self._views: dict[str, RunView] = {}
         self._signs: dict[str, float] = {}
         self._books = AlertBooks(self._connection)
+        self._curves = Curves(self._connection)
         self.watcher_id = self._identity()
         self._load_views()
 
@@ -107,6 +109,7 @@ class JournalWriter:
             except BaseException:
                 self._views = before
                 self._books.restore(books)
+                self._curves.forget()
                 with contextlib.suppress(sqlite3.OperationalError):  # a full disk has rolled back already
                     self._connection.execute("ROLLBACK")
                 raise
@@ -132,6 +135,8 @@ class JournalWriter:
             if new or run not in self._views:
                 self._keep_view(view)
                 self._books.keep(run)
+                self._curves.take(run, new)
+                self._curves.keep(run, ended=view.state.is_terminal)
             for attempt, batch in (positions or {}).items():
                 self._connection.execute(_MOVE, (run, attempt, batch))
             if sign_at is not None:
@@ -230,14 +235,7 @@ class JournalWriter:
     def _take(self, view: RunView, items: Sequence[Arrival | Draft]) -> tuple[RunView, list[Event]]:
         new: list[Event] = []
         for item in items:
-            if isinstance(item, Draft):
-                added = [self._say(view.run, item)]
-            elif self._is_known(item.event):
-                continue
-            else:
-                added = [self._say(view.run, draft) for draft in item.before]
-                self._insert(item.event, item.line)
-                added += [item.event, *(self._say(view.run, draft) for draft in item.after)]
+            added = [self._say(view.run, item)] if isinstance(item, Draft) else self._arrived(view.run, item)
             for event in added:
                 view = fold(view, event)
                 new.append(event)
@@ -247,11 +245,21 @@ class JournalWriter:
                     new.append(news)
         return view, new
 
-    def _is_known(self, event: Event) -> bool:
-        return self._connection.execute(_KNOWN, event.key).fetchone() is not None
+    def _arrived(self, run: str, arrival: Arrival) -> list[Event]:
+        """What an arrival adds; nothing where it is known."""
+        event, added = arrival.event, []
+        if arrival.before:
+            if self._connection.execute(_KNOWN, event.key).fetchone() is not None:
+                return []
+            added = [self._say(run, draft) for draft in arrival.before]
+        if not self._insert(event, arrival.line):
+            return []
+        return [*added, event, *(self._say(run, draft) for draft in arrival.after)]
 
-    def _insert(self, event: Event, line: bytes) -> None:
-        self._connection.execute(_INSERT, (*event.key, event.t, self._clock(), event.type, event.sev, line))
+    def _insert(self, event: Event, line: bytes) -> bool:
+        """Whether it was not there yet."""
+        row = (*event.key, event.t, self._clock(), event.type, event.sev, line)
+        return self._connection.execute(_INSERT, row).rowcount > 0
 
     def _say(self, run: str, draft: Draft) -> Event:
         row = self._connection.execute(_NEXT_SEQ, (run, draft.attempt, self.source)).fetchone()

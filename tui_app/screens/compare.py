@@ -16,7 +16,7 @@ from tui_app.widgets.home_header import HomeHeader
 from tui_app.widgets.key_bar import Key, KeyBar
 from tui_app.widgets.metrics import METRICS
 from tui_app.widgets.overlay import Overlay
-from tui_app.widgets.records import Record, StepOf
+from tui_app.widgets.records import CurvesOf, Record, StepOf
 from tui_app.widgets.sight import Sight
 from tui_app.widgets.status_line import StatusLine
 
@@ -66,7 +66,9 @@ class CompareScreen(TabScreen):
     def add(self, records: Sequence[Record]) -> None:
         """Draw on."""
         for record in records:
-            if isinstance(record, StepOf) and record.run in self._tracks:
+            if isinstance(record, CurvesOf) and record.run in self._tracks:
+                self._tracks[record.run] = record.track
+            elif isinstance(record, StepOf) and record.run in self._tracks:
                 self._tracks[record.run].add(record.step, record.attempt, record.metrics)
 
     def show_desk(self, desk: Desk, now: float) -> None:

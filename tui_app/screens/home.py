@@ -67,17 +67,20 @@ class HomeScreen(DeskScreen):
         """Show every run."""
         sights = desk.sights(now)
         table = self.query_one(RunTable)
-        if self._selected is not None:
-            table.select(self._selected)
-        table.show(sights)
         if self._selected in desk.summaries:
+            table.select(self._selected)
             self._selected = None
-        notes = [*(("READ-ONLY",) if self.board.read_only else ()), *self._notes(table, len(sights))]
+        table.show(sights)
+        notes = [*self.notes(now), *self._table_notes(table, len(sights))]
         self.query_one(HomeHeader).show(desk.link, sights, now, tuple(notes))
         self.query_one(Preview).show(table.selected)
         self.show_foot(desk, now, None)
 
-    def _notes(self, table: RunTable, count: int) -> list[str]:
+    def expect(self, run: str) -> None:
+        """Put the cursor on this run as soon as it is known, unless it is moved before."""
+        self._selected = run
+
+    def _table_notes(self, table: RunTable, count: int) -> list[str]:
         """What is not as it is by default."""
         notes = [str(table.sorting)] if table.sorting is not Sorting.PROBLEMS else []
         if table.sought:
@@ -129,6 +132,7 @@ class HomeScreen(DeskScreen):
 
     def action_move(self, rows: int) -> None:
         """Move the cursor."""
+        self._selected = None
         self.query_one(RunTable).move(rows)
 
     def action_open(self) -> None:

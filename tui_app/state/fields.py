@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from remote.vocabulary.events import number
@@ -78,14 +79,22 @@ class Fields:
     def metrics(self) -> dict[str, float]:
         """``metrics`` with well-formed names, at most MAX_METRICS. NaN and infinities are kept: a
         diverged loss must be seen."""
+        given = self._data.get("metrics")
         found: dict[str, float] = {}
-        for name, value in self.mapping("metrics").items():
+        if not isinstance(given, dict):
+            return found
+        for name, value in given.items():
             if len(found) == MAX_METRICS:
                 break
-            read = _metric(value)
-            if read is not None and isinstance(name, str) and _METRIC.match(name):
+            read = value if type(value) is float else _metric(value)
+            if read is not None and _is_metric(name):
                 found[name] = read
         return found
+
+
+@lru_cache(maxsize=1024)
+def _is_metric(name: object) -> bool:
+    return isinstance(name, str) and _METRIC.match(name) is not None
 
 
 def _metric(value: object) -> float | None:

@@ -38,12 +38,14 @@ def settle(view: RunView) -> RunView:
             commit_retry_at=None,
         )
     attempt = current_attempt(view)
-    if attempt is None or attempt.cause is None:
+    if view.backoff is not None and (attempt is None or attempt.cause is None):
         view = msgspec.structs.replace(view, backoff=None)
     if attempt is None or attempt.cause is not None:
         view = msgspec.structs.replace(view, drain=None, commit_retry_at=None)
     state, since = _state(view, attempt)
     phase, phase_since = _phase(view, attempt)
+    if (state, since, phase, phase_since) == (view.state, view.state_since, view.phase, view.phase_since):
+        return view
     return msgspec.structs.replace(view, state=state, state_since=since, phase=phase, phase_since=phase_since)
 
 
@@ -57,7 +59,7 @@ def _settle_step(view: RunView) -> RunView:
     """The step that the newest attempt stands at. Going back drops the sparkline's newest points."""
     step = view.attempts[-1].last_step if view.attempts else 0
     if step >= view.step:
-        return msgspec.structs.replace(view, step=step)
+        return view if step == view.step else msgspec.structs.replace(view, step=step)
     back = view.step - step
     return msgspec.structs.replace(view, step=step, reward_tail=view.reward_tail[:-back])
 

@@ -85,5 +85,6 @@ def _picture(every: list[Series | None], width: int, rows: int, include: tuple[f
     lines: list[Line] = [
         [(texts.get(row, "").rjust(gutter - 1) + " ", "label"), *cells] for row, cells in enumerate(grid)
     ]
-    axis = f"step 1{str(shown).rjust(columns - 6)}"
+    newest = min(columns, max(8, round(last / shown * columns)))
+    axis = f"step 1{str(last).rjust(newest - 6)}"
     return [*lines, [(" " * gutter + axis, "label")]]

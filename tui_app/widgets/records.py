@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from tui_app.render.buckets import Track
+
 
 class Sample(msgspec.Struct, frozen=True):
     """One rollout that was kept to be read: a prompt, what the policy wrote, what that was worth."""
@@ -95,6 +97,13 @@ class Deed(msgspec.Struct, frozen=True):
     shared: bool = False
 
 
+class CurvesOf(msgspec.Struct, frozen=True):
+    """The curves of one of several runs so far; its steps from here on follow."""
+
+    run: str
+    track: Track
+
+
 class StepOf(msgspec.Struct, frozen=True):
     """One finished step of one of several runs."""
 
@@ -104,4 +113,4 @@ class StepOf(msgspec.Struct, frozen=True):
     metrics: Mapping[str, float]
 
 
-Record = Rollouts | Evaluation | HostSample | CheckpointNews | Printed | Deed | StepOf
+Record = Rollouts | Evaluation | HostSample | CheckpointNews | Printed | Deed | CurvesOf | StepOf

@@ -11,6 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from remote.vocabulary.run_states import Freshness, freshness
+from tui_app.state.cost import Prices
 from tui_app.state.view import RunView
 
 WATCHER_GONE_AFTER_SECONDS = 10.0
@@ -20,7 +21,8 @@ WATCHER_GONE_AFTER_SECONDS = 10.0
 class Link(msgspec.Struct, frozen=True):
     """Our own way to the news: the watcher and its link to the target. Times are unix seconds.
 
-    ``beat_at`` is None where no watcher has ever reported; ``trouble`` is a sentence or empty.
+    ``beat_at`` is None where no watcher has ever reported; ``trouble`` and ``detail`` are sentences or
+    empty: what is wrong with the watcher, and why it cannot reach the target and what to do.
     """
 
     target: str
@@ -30,6 +32,7 @@ class Link(msgspec.Struct, frozen=True):
     reachable: bool = True
     reachable_since: float | None = None
     trouble: str = ""
+    detail: str = ""
 
     def watching(self, now: float) -> bool:
         """Whether a watcher records at this moment."""
@@ -47,6 +50,7 @@ class Sight(msgspec.Struct, frozen=True):
     link: Link
     now: float
     sign_at: float | None = None
+    prices: Prices = Prices()
 
     @property
     def freshness(self) -> Freshness | None:

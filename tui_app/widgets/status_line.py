@@ -50,16 +50,27 @@ class StatusLine(FlowWidget):
 
     def text_lines(self, width: int) -> list[Line]:
         """The report and its age, else the link."""
-        report = self._report
+        report, link = self._report, self._link
         if report is not None and report.current(self._now):
-            word = report.state.upper()
-            text = f"{plain(report.text, 400)} · {age(self._now - report.at)} ago"
-            room = width - len(word) - 3
-            fits = max(map(len, text.split())) <= room
-            first, *rest = wrap(text, room) if fits else folded(text, room)
-            lines: list[Line] = [[(f" {word} ", report.role), (first, "text")]]
-            return lines + [[(" " * (len(word) + 2) + line, "text")] for line in rest]
-        return [[(" ", "text"), *watching(self._link, self._now)] if self._link is not None else []]
+            cut = link.detail if report.state == "sent" and link is not None and not link.reachable else ""
+            why = f"; {plain(cut, 200)}" if cut else ""
+            text = f"{plain(report.text, 400)}{why} · {age(self._now - report.at)} ago"
+            return _filled([(f" {report.state.upper()} ", report.role), (text, "text")], width)
+        if link is None:
+            return [[]]
+        (word, role), *about = watching(link, self._now)
+        if not about:
+            return [[(f" {word}", role)]]
+        return _filled([(f" {word.strip()} ", role), ("".join(text for text, _ in about), "text")], width)
+
+
+def _filled(line: Line, width: int) -> list[Line]:
+    """A word and the sentence after it, which goes on below itself where the width ends."""
+    (word, role), (sentence, _) = line
+    room = width - len(word) - 1
+    fits = max(map(len, sentence.split()), default=0) <= room
+    first, *rest = (wrap(sentence, room) if fits else folded(sentence, room)) or [""]
+    return [[(word, role), (first, "text")], *([(" " * len(word) + more, "text")] for more in rest)]
 
 
 def watching(link: Link, now: float) -> Line:
@@ -73,7 +84,8 @@ def watching(link: Link, now: float) -> Line:
         return [("WATCHER SILENT", "warn-strong"), (f" · last beat {beat} ago; runs go on unseen", "text")]
     if not link.reachable:
         since = "" if link.reachable_since is None else f" for {age(now - link.reachable_since)}"
-        return [(f"{link.target.upper()} UNREACHABLE{since}", "bad-strong"), (" · runs go on unseen", "text")]
+        why = plain(link.detail, 200) or "runs go on unseen"
+        return [(f"{link.target.upper()} UNREACHABLE{since}", "bad-strong"), (f" · {why}", "text")]
     up = "" if link.started_at is None else f"up {age(now - link.started_at)} · "
     beat = "under 5 s" if now - link.beat_at < 5 else beat
     return [(f"watcher {up}beat {beat} ago · {link.target} reachable", "quiet")]

@@ -211,11 +211,13 @@ def test_a_journal_of_the_first_version_is_read_and_is_given_what_it_lacks(path:
     writer.record("r7", arrivals(step(1)), sign_at=50.0)
     writer.close()
     with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE alerts")
+        for gone in ("TABLE alerts", "TABLE curves", "INDEX events_told"):
+            connection.execute(f"DROP {gone}")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
     reader = JournalReader(path)
     assert reader.alerts() == []
+    assert reader.curves("r7")[0] == 0
     summary = reader.view("r7")
     writer = JournalWriter(path)
     writer.record("r7", arrivals(diverged(2)), sign_at=60.0)
