@@ -18,6 +18,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -37,6 +38,8 @@ from tui_app.journal.records import (
 from tui_app.journal.schema import JOURNAL_CHANGES, JOURNAL_TABLES, open_writer
 from tui_app.state.alerts import AlertBook
 from tui_app.state.fold import fold
+from tui_app.state.points import STEP
+from tui_app.state.stretch import calm_stretch, fold_stretch
 from tui_app.state.view import RunView
 
 _INSERT = (
@@ -234,6 +237,28 @@ class JournalWriter:
 
     def _take(self, view: RunView, items: Sequence[Arrival | Draft]) -> tuple[RunView, list[Event]]:
         new: list[Event] = []
+        for is_stretch, group in groupby(items, _may_be_ordinary):
+            several = list(group)
+            after = self._at_once(view, several, new) if is_stretch else None  # type: ignore[arg-type]
+            view = self._one_by_one(view, several, new) if after is None else after
+        return view, new
+
+    def _at_once(self, view: RunView, arrivals: list[Arrival], new: list[Event]) -> RunView | None:
+        """Take in a stretch of ordinary steps; None, and nothing done, where it is none."""
+        events = [arrival.event for arrival in arrivals]
+        after, book, now = fold_stretch(view, events), self._books.book(view.run), self._clock()
+        calm = None if after is None else calm_stretch(book, view, after, events, now)
+        if after is None or calm is None:
+            return None
+        self._connection.executemany(
+            _INSERT,
+            [(*e.key, e.t, now, e.type, e.sev, a.line) for e, a in zip(events, arrivals, strict=True)],
+        )
+        self._books.put(view.run, calm)
+        new += events
+        return after
+
+    def _one_by_one(self, view: RunView, items: Sequence[Arrival | Draft], new: list[Event]) -> RunView:
         for item in items:
             added = [self._say(view.run, item)] if isinstance(item, Draft) else self._arrived(view.run, item)
             for event in added:
@@ -243,7 +268,7 @@ class JournalWriter:
                     news = self._say(view.run, draft)
                     view = fold(view, news)
                     new.append(news)
-        return view, new
+        return view
 
     def _arrived(self, run: str, arrival: Arrival) -> list[Event]:
         """What an arrival adds; nothing where it is known."""
@@ -315,3 +340,8 @@ class JournalWriter:
     def _put_meta(self, key: str, value: str | bytes) -> None:
         with self.transaction():
             self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def _may_be_ordinary(item: Arrival | Draft) -> bool:
+    """Whether it is a step of which nothing else is to be said."""
+    return isinstance(item, Arrival) and item.event.type == STEP and not item.before and not item.after

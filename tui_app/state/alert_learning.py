@@ -68,8 +68,8 @@ def against_own_median(metric: str, name: str, at_least: Callable[[RunView], flo
         if value is None or not math.isfinite(value) or len(tail) < BASELINE_AT_LEAST:
             return None
         floor = at_least(look.view)
-        if value < floor / 2:
-            return CALM
+        if value < max(BLOW_UP_CALM * min(tail), floor / 2):
+            return CALM  # the median is not less than the least
         usual = median(tail)
         if value > max(BLOW_UP * usual, floor):
             times = f", {value / usual:.0f} times its median" if usual > 0 else ""
@@ -93,8 +93,10 @@ def entropy_collapse(look: Look) -> Finding | None:
     gain = _gain(look.memory)
     if value is None or not math.isfinite(value) or len(start) < ENTROPY_STEPS or gain is None:
         return None
+    if gain >= 2 * GAIN_AT_LEAST:
+        return CALM
     usual = median(start)
-    if usual <= 0 or gain >= 2 * GAIN_AT_LEAST:
+    if usual <= 0:
         return CALM
     if value < ENTROPY_LOW * usual and gain < GAIN_AT_LEAST:
         text = f"entropy {number_text(value)} {at_step(look.view)}, and the reward has gained nothing"
