@@ -10,7 +10,7 @@ a warm spare; ``enter(snap=False)`` runs after the restore and makes what must b
 boot id. The class has no parameters and its containers are single-use: every parameter set would be
 a pool of its own, for which no spare or snapshot fits. torch is imported lazily, so deploying needs
 none. Where a volume is mounted is asked of `volume_path`: the local cloud says it by an environment
-variable, because without root nothing can be mounted at ``/checkpoints``.
+variable, because not every machine lets it mount at ``/checkpoints``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ APP_NAME = "middlewatch-trainer"
 CHECKPOINTS_PATH = "/checkpoints"
 WANDB_PATH = "/wandb"
 DAY = 24 * 60 * 60
+MOUNTS_READ: dict[str, str | None] = {"LOCAL_CLOUD_MOUNTS_READ": "1"}
+"""Tells the local cloud that `volume_path` copes where a mount path cannot be made."""
 PASSED_ON = ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_PROJECT", "WANDB_ENTITY", "HF_TOKEN")
 """Variables of whoever deploys that the trainer gets, as a Modal secret; absent ones are left out."""
 
@@ -57,7 +59,7 @@ image = (
     image=image,
     gpu="H100:8",
     volumes={CHECKPOINTS_PATH: checkpoints_volume, WANDB_PATH: wandb_volume},
-    secrets=[modal.Secret.from_dict({name: os.environ.get(name) for name in PASSED_ON})],
+    secrets=[modal.Secret.from_dict(MOUNTS_READ | {name: os.environ.get(name) for name in PASSED_ON})],
     retries=modal.Retries(
         max_retries=DEPLOYED_RETRIES.max_retries,
         initial_delay=DEPLOYED_RETRIES.initial_delay,

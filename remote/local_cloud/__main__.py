@@ -83,6 +83,12 @@ def _status(places: Places, as_json: bool) -> int:
         f"local cloud runs (pid {pid}): {content.get('containers', 0)} containers, "
         f"{content.get('spares_ready', 0)} warm spares, {content.get('inputs_open', 0)} open inputs"
     )
+    if templates := content.get("templates"):
+        words += f"\ntemplates: {templates['ready']}" if templates["ready"] else ""
+        words += "".join(f"\n{line}" for line in templates["refused"])
+    if mounts := content.get("mounts"):
+        words += f"\nmount paths by {mounts['by']}: {mounts['why']}"
+        words += "".join(f"\nwaiting for a mount path: {line}" for line in mounts["waiting"])
     missing = content.get("unimplemented") or {}
     if missing:
         words += "\nasked for and not implemented: " + ", ".join(f"{n} ×{c}" for n, c in missing.items())

@@ -7,12 +7,12 @@ either both happened or neither did.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Coroutine
 from typing import Any
 
 from google.protobuf.message import Message
 
+from remote.local_cloud import clocks
 from remote.local_cloud.store import Store
 
 _TABLES = """
@@ -39,7 +39,7 @@ class Answers:
                 call.close()
                 return reply_type.FromString(row["answer"])
             answer = _finish(call)
-            db.execute("INSERT INTO answers VALUES(?,?,?)", (key, answer.SerializeToString(), time.time()))
+            db.execute("INSERT INTO answers VALUES(?,?,?)", (key, answer.SerializeToString(), clocks.now()))
         self._prune()
         return answer
 
@@ -47,7 +47,7 @@ class Answers:
         self._since_prune += 1
         if self._since_prune >= PRUNE_EVERY:
             self._since_prune = 0
-            self._store.db.execute("DELETE FROM answers WHERE at<?", (time.time() - KEPT_SECONDS,))
+            self._store.db.execute("DELETE FROM answers WHERE at<?", (clocks.now() - KEPT_SECONDS,))
 
 
 def _finish(call: Coroutine[Any, Any, Message]) -> Message:

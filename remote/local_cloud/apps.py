@@ -14,6 +14,7 @@ import time
 
 from modal_proto import api_pb2
 
+from remote.local_cloud import clocks
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.scaling import Scaling
 from remote.local_cloud.scheduler import Retry
@@ -92,7 +93,7 @@ class Apps:
         self.note_heartbeat(app_id)
         self._db.execute(
             "INSERT INTO apps VALUES(?,NULL,?,?,0,?,NULL,NULL,'{}','{}')",
-            (app_id, description, state, time.time()),
+            (app_id, description, state, clocks.wall()),
         )
         return app_id
 
@@ -117,7 +118,7 @@ class Apps:
 
     def publish(self, request: api_pb2.AppPublishRequest) -> float:
         """Record a deployment; when it happened."""
-        now, app = time.time(), self.get(request.app_id)
+        now, app = clocks.wall(), self.get(request.app_id)
         version = app["version"] + 1
         with self._store.transaction() as db:
             db.execute(
@@ -158,7 +159,7 @@ class Apps:
     def stop(self, app_id: str) -> None:
         """Mark an app stopped."""
         self._db.execute(
-            "UPDATE apps SET state=?, stopped_at=? WHERE app_id=?", (STOPPED, time.time(), app_id)
+            "UPDATE apps SET state=?, stopped_at=? WHERE app_id=?", (STOPPED, clocks.wall(), app_id)
         )
 
     def reserve_function(

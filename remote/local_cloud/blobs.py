@@ -25,6 +25,8 @@ from typing import IO
 
 from aiohttp import web
 
+from remote.local_cloud import clocks, durable
+
 MAX_BODY = 4 * 1024**3
 CHUNK = 1 << 20
 FICLONE = 0x40049409 if sys.platform == "linux" else None
@@ -43,6 +45,8 @@ class ObjectStore:
         self._directory = directory
         self._lock = threading.Lock()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for unfinished in directory.glob(f"{tempfile.gettempprefix()}*"):
+            unfinished.unlink()  # of a process that was killed
 
     def path(self, name: str) -> Path:
         """Where an object lies; ValueError for a name that is no object's."""
@@ -76,21 +80,20 @@ class ObjectStore:
                     deleted += 1
         return deleted
 
-    def add_file(self, source: Path) -> tuple[str, int]:
-        """Store a file's contents under their sha256; (name, size in bytes)."""
-        digest, size = hashlib.sha256(), 0
-        with (
-            os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file,
-            tempfile.NamedTemporaryFile(dir=self._directory, delete=False) as temporary,
-        ):
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-                temporary.write(chunk)
-                size += len(chunk)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-        self._publish(Path(temporary.name), self.path(digest.hexdigest()))
-        return digest.hexdigest(), size
+    @contextlib.contextmanager
+    def adding(self) -> Iterator[Addition]:
+        """Store files together: when this ends all are on the disk, and only then under their names;
+        after an error none is."""
+        addition = Addition(self._directory)
+        try:
+            yield addition
+            durable.sync(addition.staged)
+        except BaseException:
+            for temporary in addition.staged:
+                temporary.unlink()
+            raise
+        for temporary, name in zip(addition.staged, addition.names, strict=True):
+            self._publish(temporary, self.path(name))
 
     def write(self, path: Path, data: bytes) -> None:
         """Write one of our own paths: temporary name, fsync, rename."""
@@ -115,6 +118,33 @@ class ObjectStore:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         with self._lock:
             temporary.rename(path)
+
+
+class Addition:
+    """Contents that are being stored together: temporary files, and what each is to be called."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.staged: list[Path] = []
+        self.names: list[str] = []
+
+    def add(self, source: Path) -> tuple[str, int]:
+        """Take a file's contents; their sha256, which is their name, and their size in bytes. OSError."""
+        digest, size = hashlib.sha256(), 0
+        with os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            descriptor, temporary = tempfile.mkstemp(dir=self._directory)
+            try:
+                with os.fdopen(descriptor, "wb") as copy:
+                    while chunk := file.read(CHUNK):
+                        digest.update(chunk)
+                        copy.write(chunk)
+                        size += len(chunk)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+        self.staged.append(Path(temporary))
+        self.names.append(digest.hexdigest())
+        return digest.hexdigest(), size
 
 
 def clone(source: Path, target: Path) -> None:
@@ -159,7 +189,7 @@ class BlobServer:
 
     def link(self, method: str, kind: str, name: str, start: int = 0, length: int = -1) -> str:
         """A URL that allows one method on one object (or a part of it) for an hour."""
-        expires = int(time.time()) + LINK_SECONDS
+        expires = int(clocks.now()) + LINK_SECONDS
         signature = self._sign(method, kind, name, start, length, expires)
         query = f"start={start}&length={length}&expires={expires}&signature={signature}"
         return f"{self.base_url}/{kind}/{name}?{query}"
@@ -177,7 +207,7 @@ class BlobServer:
         except (KeyError, ValueError) as error:
             raise web.HTTPForbidden(text="not a link of this cloud") from error
         expected = self._sign(request.method, kind, name, start, length, expires)
-        if not hmac.compare_digest(expected, request.query.get("signature", "")) or expires < time.time():
+        if not hmac.compare_digest(expected, request.query.get("signature", "")) or expires < clocks.now():
             raise web.HTTPForbidden(text="the link is wrong or has expired")
         return path, start, length
 

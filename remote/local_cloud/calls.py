@@ -7,14 +7,13 @@ and container ids as strings; it starts no container.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from modal_proto import api_pb2
 
-from remote.local_cloud import scheduler
+from remote.local_cloud import clocks, scheduler
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.input_tokens import input_token
 from remote.local_cloud.outputs import OutputOf, Outputs
@@ -53,7 +52,6 @@ class Input:
     idx: int
     payload: bytes
     invocation: int
-    started_at: float | None
     cancelled_at: float | None
     state: InputState
 
@@ -87,7 +85,7 @@ class Calls:
                 request.parent_input_id or None,
                 request.function_call_type,
                 request.function_call_invocation_type,
-                time.time(),
+                clocks.wall(),
             ),
         )
         return call_id
@@ -139,9 +137,7 @@ class Calls:
         )
         if not found:
             return None
-        with self._store.transaction():
-            self._save(found[0].input_id, scheduler.start(found[0].state, task_id, now))
-            self._db.execute("UPDATE inputs SET started_at=? WHERE input_id=?", (now, found[0].input_id))
+        self._save(found[0].input_id, scheduler.start(found[0].state, task_id, now))
         return found[0]
 
     def put_output(self, task_id: str, item: api_pb2.FunctionPutOutputsItem, now: float) -> None:
@@ -164,6 +160,13 @@ class Calls:
             if after.status is InputStatus.DONE:
                 self.outputs.publish(_name(held), result, item, task_id)
         self.changed.beat()
+
+    def committed(self, task_id: str, now: float) -> None:
+        """A container has published a change of a volume."""
+        for held in self.held_by(task_id):
+            after = scheduler.committed(held.state, task_id, now)
+            if after != held.state:
+                self._save(held.input_id, after)
 
     def container_gone(self, task_id: str, why: Gone, now: float) -> list[Input]:
         """Give back what the container held; the inputs that this ended (crashed too often)."""
@@ -205,7 +208,7 @@ class Calls:
 
     def mark_cancelled(self, call_id: str) -> None:
         """Note when a call was cancelled."""
-        self._db.execute("UPDATE calls SET cancelled_at=? WHERE call_id=?", (time.time(), call_id))
+        self._db.execute("UPDATE calls SET cancelled_at=? WHERE call_id=?", (clocks.now(), call_id))
 
     def unfinished(self, call_id: str) -> int:
         """How many inputs of a call are not done."""
@@ -265,8 +268,9 @@ class Calls:
 
     def _save(self, input_id: str, state: InputState) -> None:
         self._db.execute(
-            "UPDATE inputs SET status=?, retry_count=?, due=?, task_id=?, crashes=? WHERE input_id=?",
-            (str(state.status), state.retry_count, state.due, state.task_id, state.crashes, input_id),
+            "UPDATE inputs SET status=?, retry_count=?, due=?, task_id=?, crashes=?, started_at=? "
+            "WHERE input_id=?",
+            (*astuple(state), input_id),
         )
 
 
@@ -286,6 +290,7 @@ def _input(row: sqlite3.Row) -> Input:
         due=row["due"],
         task_id=row["task_id"],
         crashes=row["crashes"],
+        started_at=row["started_at"],
     )
     return Input(
         row["input_id"],
@@ -294,7 +299,6 @@ def _input(row: sqlite3.Row) -> Input:
         row["idx"],
         row["payload"],
         row["invocation"],
-        row["started_at"],
         row["cancelled_at"],
         state,
     )

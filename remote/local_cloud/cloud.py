@@ -10,26 +10,30 @@ import asyncio
 import logging
 import os
 import sqlite3
-import time
 from pathlib import Path
 
 from modal_proto import api_pb2
 
+from remote.local_cloud import clocks, cluster_control
+from remote.local_cloud import clusters as clusters_of
 from remote.local_cloud.answers import Answers
 from remote.local_cloud.apps import Apps, Function
 from remote.local_cloud.blobs import BlobServer, ObjectStore
 from remote.local_cloud.calls import Calls, Result
+from remote.local_cloud.clusters import Clusters
 from remote.local_cloud.containers import Containers
 from remote.local_cloud.data_out import DataOut
 from remote.local_cloud.dict_store import Dicts
 from remote.local_cloud.fault_plan import FaultPlan
 from remote.local_cloud.logs import Logs
+from remote.local_cloud.mount_paths import By, MountPaths, ability
 from remote.local_cloud.pool import Pool
 from remote.local_cloud.queue_store import Queues
 from remote.local_cloud.rpc import (
     apps,
     blobs,
     calls,
+    clusters,
     containers,
     dicts,
     functions,
@@ -45,6 +49,7 @@ from remote.local_cloud.schedules import Schedules
 from remote.local_cloud.secret_store import Secrets
 from remote.local_cloud.source_mounts import SourceMounts
 from remote.local_cloud.store import Store
+from remote.local_cloud.templates import Templates
 from remote.local_cloud.time_scale import time_scale
 from remote.local_cloud.volumes import Volumes
 
@@ -58,6 +63,7 @@ AREAS: tuple[type[Area], ...] = (
     functions.FunctionRpc,
     calls.CallRpc,
     containers.ContainerRpc,
+    clusters.ClusterRpc,
     logs.LogRpc,
     dicts.DictRpc,
     queues.QueueRpc,
@@ -76,23 +82,27 @@ class Cloud:
         self.state_dir, self.sockets_dir, self.token = state_dir, sockets_dir, token
         self.containers_dir = state_dir / "containers"
         self.containers_dir.mkdir(mode=0o700, exist_ok=True)
+        clocks.go_on_from(state_dir / "clock.json")
         self.store = Store(state_dir / "cloud.db")
         contents = ObjectStore(state_dir / "contents")
         self.contents, self.blobs = contents, ObjectStore(state_dir / "blobs")
         self.blob_server = BlobServer(self.blobs, contents, state_dir)
-        self.fault_plan = FaultPlan(self.store, time.time)
+        self.fault_plan = FaultPlan(self.store, clocks.now)
         self.apps = Apps(self.store)
         self.calls = Calls(self.store)
         self.calls.retry_of = lambda function_id: self.apps.function(function_id).retry.scaled(time_scale())
         self.schedules = Schedules(self.store, self.apps, self.calls)
         self.data_out = DataOut()
         self.logs = Logs(self.store)
-        self.dicts = Dicts(self.store)
-        self.queues = Queues(self.store)
+        self.dicts = Dicts(self.store, clocks.now)
+        self.queues = Queues(self.store, clocks.now)
         self.secrets = Secrets(self.store)
         self.volumes = Volumes(self.store, contents, state_dir / "working")
+        self.mount_paths = MountPaths(self.store, ability(), (state_dir, sockets_dir))
         self.source_mounts = SourceMounts(state_dir / "mounts", contents)
+        self.clusters = Clusters(self.store)
         self.containers = Containers(self, self.store)
+        self.templates = Templates(self)
         self.pool = Pool(self)
         self.service = Service([area(self) for area in AREAS], token, Answers(self.store), self.fault_plan)
         self._loops: list[asyncio.Task[None]] = []
@@ -101,6 +111,7 @@ class Cloud:
         """Take up where the last daemon on this directory stopped."""
         await self.blob_server.start()
         await self.containers.adopt_or_forget()
+        cluster_control.restore(self)
         self.volumes.discard_all_but(set(self.containers.live))
         loops = (self.pool.run(), self._collect(), self._commit_in_background(), self._look_at_apps())
         self._loops = [asyncio.create_task(loop) for loop in loops]
@@ -125,17 +136,23 @@ class Cloud:
     async def _commit_all(self, task_id: str) -> None:
         for volume_id in self.volumes.mounted(task_id):
             try:
-                await self.volumes.commit(task_id, volume_id)
+                await self.commit(task_id, volume_id)
             except (OSError, KeyError, sqlite3.Error):
                 if task_id in self.containers.live:
                     log.exception("the background commit of %s failed", volume_id)
+
+    async def commit(self, task_id: str, volume_id: str) -> None:
+        """Publish what a container changed in a volume; that it came forward counts for its input."""
+        published = await self.volumes.commit(task_id, volume_id)
+        if published.files:
+            self.calls.committed(task_id, clocks.now())
 
     async def _look_at_apps(self) -> None:
         """Call what is scheduled; stop what was run by a client that is gone."""
         while True:
             await asyncio.sleep(1.0)
             try:
-                self.schedules.call_due(time.time())
+                self.schedules.call_due(clocks.wall())
                 for app_id in self.apps.abandoned():
                     self.stop_app(app_id)
             except Exception:
@@ -158,6 +175,7 @@ class Cloud:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         await self.containers.stop_all(END_GRACE)
+        await self.templates.close()
         await self.blob_server.close()
         self.store.close()
 
@@ -169,7 +187,21 @@ class Cloud:
         """Deployed functions that a warm spare is worth having for, newest app first."""
         deployed = [app for app in self.apps.all() if app["state"] == api_pb2.APP_STATE_DEPLOYED]
         functions = [f for app in deployed for f in self.apps.functions_of(app["app_id"])]
-        return [f for f in functions if f.definition.is_checkpointing_function]
+        return [
+            f
+            for f in functions
+            if f.definition.is_checkpointing_function
+            and not f.definition._experimental_group_size
+            and self.mount_paths.method(*self.mount_wishes(f)) is not By.LINK  # it would keep the path
+        ]
+
+    def mount_wishes(self, function: Function) -> tuple[list[str], dict[str, str]]:
+        """The mount paths of a function and the variables that its secrets set."""
+        definition = function.definition
+        paths = [mount.mount_path for mount in definition.volume_mounts]
+        paths += [mount.mount_path for mount in definition.cloud_bucket_mounts]
+        cluster = {clusters_of.ADDRESS: ""} if definition._experimental_group_size else {}
+        return paths, self.secrets.values(definition.secret_ids) | cluster
 
     def handle_of(self, object_id: str) -> api_pb2.Object:
         """What a container needs to know of an object that its function depends on."""

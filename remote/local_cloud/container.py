@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grpclib.server import Server
 
 from remote.local_cloud.logs import LogTail
 from remote.local_cloud.pulse import Pulse
+
+if TYPE_CHECKING:
+    from remote.local_cloud.template import Template
+
+TEMPLATE_PROCESS = "template_process"
+"""The kind of a process that runs no input: containers are forked from it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,7 +28,8 @@ class Container:
     ``current`` is input id → call id of what it runs; ``doubtful`` are inputs that the last daemon
     gave it perhaps without its hearing of it; ``cancelled`` are inputs that it has yet to be told
     to abandon. It is ``ready`` once it has asked for an input, and takes ``slots`` of them at once.
-    ``kill_at`` (unix seconds) is set once it has been interrupted.
+    ``kill_at`` (unix seconds) is set once it has been interrupted. ``template`` is what it was forked
+    from; ``moments`` of its start, see `starts`.
     """
 
     task_id: str
@@ -36,6 +45,9 @@ class Container:
     slots: int = 1
     single_use: bool = False
     server: Server | None = None
+    template: Template | None = None
+    moments: dict[str, float] = field(default_factory=dict)
+    spare: bool = False
     parked: bool = False
     ready: bool = False
     started_at: float | None = None
@@ -58,7 +70,11 @@ class Container:
     @property
     def is_spare(self) -> bool:
         """Whether it waits, parked or on its way there, for its first input."""
-        return self.start_kind == "warm_spare" and not self.ready
+        return self.spare and not self.ready
+
+    def note(self, moment: str) -> None:
+        """A part of its start is over; only the first time counts."""
+        self.moments.setdefault(moment, time.monotonic())
 
     def read_output(self) -> None:
         """Take what it has printed by now, as output of what it runs now."""

@@ -14,40 +14,35 @@ import logging
 import shutil
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from grpclib.server import Server
 
-from remote.local_cloud import container_launch, faults, processes
-from remote.local_cloud.buckets import bucket_directory
+from remote.local_cloud import clocks, cluster_control, container_launch, faults, processes, starts
 from remote.local_cloud.container import Container
-from remote.local_cloud.ids import new_id
+from remote.local_cloud.container_launch import Prepared
 from remote.local_cloud.logs import STDERR, STDOUT, SYSTEM, LogTail, Origin
+from remote.local_cloud.mount_paths import READ_BY_APP, By
 from remote.local_cloud.rpc.area import Peer
 from remote.local_cloud.scaling import Scaling
 from remote.local_cloud.scheduler import Gone
 from remote.local_cloud.store import Store
+from remote.local_cloud.task_rows import TaskRows
 from remote.local_cloud.time_scale import time_scale
 
 if TYPE_CHECKING:
     from remote.local_cloud.apps import Function
     from remote.local_cloud.cloud import Cloud
+    from remote.local_cloud.template import Template
 
 log = logging.getLogger(__name__)
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS tasks(
-  task_id TEXT PRIMARY KEY, app_id TEXT NOT NULL, function_id TEXT NOT NULL, key TEXT NOT NULL,
-  start_kind TEXT NOT NULL, pid INTEGER NOT NULL, pid_mark TEXT NOT NULL, enqueued_at REAL NOT NULL,
-  started_at REAL, kill_at REAL, preempted INTEGER NOT NULL, finished_at REAL, ended TEXT);
-CREATE INDEX IF NOT EXISTS tasks_live ON tasks(finished_at) WHERE finished_at IS NULL;
-"""
 GRACE_SECONDS = 30.0
 ATTEND_SECONDS = 0.1
+Spawn = Callable[[Prepared], Awaitable[tuple[subprocess.Popen[bytes] | None, int]]]
+"""Starts a process: our child, if it is one, and the process's pid."""
 PREEMPTION_LINE = (
     "Runner interrupted due to worker preemption. Your Function will be restarted with the same input.\n"
 )
@@ -58,74 +53,106 @@ class Containers:
 
     def __init__(self, cloud: Cloud, store: Store) -> None:
         self._cloud = cloud
-        self._db = store.db
-        store.define(_TABLES)
+        self.rows = TaskRows(store)
         self.live: dict[str, Container] = {}
         self.on_exit: Callable[[Container, Gone], None] = lambda container, why: None
 
-    async def start(self, function: Function, *, park: bool) -> Container:
-        """Start the entrypoint for a function; ``park`` holds it at its checkpoint as a spare."""
-        task_id, scaling = new_id("ta"), Scaling.of(function.definition)
-        directory = self._cloud.containers_dir / task_id
-        for name in ("", "work", "faults", "tmp"):
-            (directory / name).mkdir(mode=0o700)
-        (directory / "arguments").write_bytes(container_launch.arguments(self._cloud, function, task_id))
-        mounts = {
-            volume.mount_path: await self._cloud.volumes.open_working_copy(task_id, volume.volume_id)
-            for volume in function.definition.volume_mounts
-        }
-        for bucket in function.definition.cloud_bucket_mounts:
-            mounts[bucket.mount_path] = bucket_directory(self._cloud.state_dir / "buckets", bucket)
-        server = await self._serve(task_id)
-        environment = container_launch.environment(
-            self._cloud, function, task_id, directory, mounts, park=park
-        )
-        child = _spawn(directory, environment)
+    async def start(
+        self, function: Function, *, park: bool = False, template: Template | None = None
+    ) -> Container:
+        """Start the entrypoint for a function: by itself, or forked from a template (TemplateError if that
+        cannot be); ``park`` holds it at its checkpoint as a spare."""
+        asked = time.monotonic()
+
+        async def spawn(prepared: Prepared) -> tuple[subprocess.Popen[bytes] | None, int]:
+            if template is not None:
+                return None, await template.fork(prepared)
+            return container_launch.spawn(self._cloud, prepared)
+
+        kind = "template" if template is not None else "warm_spare" if park else "cold"
+        prepared = await container_launch.prepare(self._cloud, function, kind, park=park)
+        container = await self.host(function, prepared, spawn)
+        container.moments["asked"], container.template = asked, template
+        self._watch(container)
+        if prepared.by is By.ENVIRONMENT and prepared.mounts and prepared.environment.get(READ_BY_APP) != "1":
+            excuse = self._cloud.mount_paths.excuse(mount.path for mount in prepared.mounts)
+            self._cloud.logs.add(self.origin(container), SYSTEM, [excuse])
+        return container
+
+    async def host(self, function: Function, prepared: Prepared, spawn: Spawn) -> Container:
+        """A new process with a socket of its own, recorded before it can do anything that matters."""
+        scaling, server = Scaling.of(function.definition), await self._serve(prepared.task_id)
+        try:
+            child, pid = await spawn(prepared)
+        except BaseException:
+            await self._clear(prepared.task_id, server)
+            raise
         container = Container(
-            task_id=task_id,
+            task_id=prepared.task_id,
             function_id=function.function_id,
             app_id=function.app_id,
             key=function.key,
-            directory=directory,
-            pid=child.pid,
-            pid_mark=processes.start_mark(child.pid) or "",
+            directory=prepared.directory,
+            pid=pid,
+            pid_mark=processes.start_mark(pid) or "",
             child=child,
-            start_kind="warm_spare" if park else "cold",
-            enqueued_at=time.time(),
+            start_kind=prepared.kind,
+            enqueued_at=clocks.now(),
             slots=scaling.slots,
             single_use=scaling.single_use,
+            spare=prepared.park,
             server=server,
         )
-        self._insert(container)
-        self._watch(container)
+        self.rows.insert(container)
+        container.note("there")
+        self._follow(container)
         return container
+
+    def _follow(self, container: Container) -> None:
+        container.tails = [
+            LogTail(container.directory / name, fd, self._cloud.logs, lambda: self.origin(container))
+            for name, fd in (("stdout", STDOUT), ("stderr", STDERR))
+        ]
+
+    async def ended(self, container: Container) -> int | None:
+        """Wait until a process has ended, and take what it has printed; its exit code, if it is known."""
+        code = await processes.ended(container.pid, container.pid_mark, container.child)
+        for tail in container.tails:
+            tail.finish()
+        processes.kill_group(container.pid)  # whatever children it left behind
+        return await container.template.reap(container.pid) if container.template is not None else code
+
+    async def clear(self, container: Container, how: str) -> None:
+        """Remove what an ended process had."""
+        self.rows.finished(container.task_id, how)
+        await self._clear(container.task_id, container.server)
 
     async def release(self, container: Container) -> None:
         """Let a parked container go on: it sees what is committed now, reads its restore file and
         reconnects."""
         container.parked = False
+        container.note("released")
         await self._cloud.volumes.reload_all(container.task_id)
         path = container.directory / "restore.json"
         temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"task_id": container.task_id, "modal_local_start": "warm_spare"}))
+        state = {"task_id": container.task_id, "modal_local_start": container.start_kind}
+        temporary.write_text(json.dumps(state))
         temporary.rename(path)
 
     def stop(self, container: Container, *, grace: float | None = None, preempted: bool = True) -> None:
         """Interrupt now, kill the group after the grace. A second stop can only shorten the grace;
         it does not interrupt again."""
         grace = GRACE_SECONDS * time_scale() if grace is None else grace
-        kill_at = time.time() + (0.0 if container.parked else grace)
+        kill_at = clocks.now() + (0.0 if container.parked else grace)
         if container.kill_at is None:
             container.preempted = preempted
             if preempted and container.current:
                 self._cloud.logs.add(self.origin(container), SYSTEM, [PREEMPTION_LINE])
         container.kill_at, first = min(kill_at, container.kill_at or kill_at), not container.stopping
-        self._db.execute(
-            "UPDATE tasks SET kill_at=?, preempted=? WHERE task_id=?",
-            (container.kill_at, container.preempted, container.task_id),
-        )
+        self.rows.stopping(container.task_id, container.kill_at, container.preempted)
         if first:
             processes.interrupt(container.pid)
+            cluster_control.stop_others(self._cloud, container, grace)
 
     async def stop_all(self, grace: float) -> None:
         """Preempt every container and wait until all are gone."""
@@ -136,15 +163,19 @@ class Containers:
 
     async def adopt_or_forget(self) -> None:
         """After a restart: take back containers that still live; give back the inputs of others."""
-        for row in self._db.execute("SELECT * FROM tasks WHERE finished_at IS NULL").fetchall():
+        for row in self.rows.unfinished():
             container = self._adopt(row)
             if container is None:
                 why = Gone.PREEMPTED if row["preempted"] else Gone.CRASHED
-                self._finished(row["task_id"], "gone while the cloud was down")
-                self._cloud.calls.container_gone(row["task_id"], why, time.time())
+                self.rows.finished(row["task_id"], "gone while the cloud was down")
+                self._cloud.calls.container_gone(row["task_id"], why, clocks.now())
                 continue
+            self._follow(container)
             self._watch(container)
             container.server = await self._serve(container.task_id)
+        self._cloud.mount_paths.release_all_but(set(self.live))
+        if strays := processes.kill_strays(self._cloud.containers_dir, self.live):
+            log.warning("killed %d processes that no row tells of", strays)
         for directory in list(self._cloud.containers_dir.iterdir()):
             if directory.name not in self.live:
                 shutil.rmtree(directory, ignore_errors=True)
@@ -163,23 +194,18 @@ class Containers:
     def mark_started(self, container: Container) -> None:
         """The container takes its first input."""
         if container.started_at is None:
-            container.started_at = time.time()
-            self._db.execute(
-                "UPDATE tasks SET started_at=? WHERE task_id=?", (container.started_at, container.task_id)
-            )
-
-    def row(self, task_id: str) -> sqlite3.Row | None:
-        """What is known of a container, live or gone."""
-        found: sqlite3.Row | None = self._db.execute(
-            "SELECT * FROM tasks WHERE task_id=?", (task_id,)
-        ).fetchone()
-        return found
+            container.started_at = clocks.now()
+            took = starts.phases(container.start_kind, container.moments)
+            self.rows.started(container.task_id, container.started_at, took)
+            words = starts.sentence(container.task_id, container.start_kind, took)
+            self._cloud.logs.add(self.origin(container), SYSTEM, [words])
 
     def _adopt(self, row: sqlite3.Row) -> Container | None:
-        """The container of a row if it lives; a spare that nobody uses yet is not worth keeping."""
+        """The container of a row if it lives; a template, and what may be a spare that nobody uses yet, is
+        not worth keeping."""
         if not processes.is_alive(row["pid"], row["pid_mark"]):
             return None
-        if row["start_kind"] == "warm_spare" and row["started_at"] is None:
+        if row["start_kind"] != "cold" and row["started_at"] is None:
             processes.kill_group(row["pid"])
             return None
         scaling = Scaling.of(self._cloud.apps.function(row["function_id"]).definition)
@@ -208,28 +234,9 @@ class Containers:
                 container.cancelled.append(held.input_id)
         return container
 
-    def _insert(self, container: Container) -> None:
-        self._db.execute(
-            "INSERT INTO tasks VALUES(?,?,?,?,?,?,?,?,NULL,NULL,0,NULL,NULL)",
-            (
-                container.task_id,
-                container.app_id,
-                container.function_id,
-                container.key,
-                container.start_kind,
-                container.pid,
-                container.pid_mark,
-                container.enqueued_at,
-            ),
-        )
-
     def _watch(self, container: Container) -> None:
         self.live[container.task_id] = container
-        container.idle_since = time.time()
-        container.tails = [
-            LogTail(container.directory / name, fd, self._cloud.logs, lambda: self.origin(container))
-            for name, fd in (("stdout", STDOUT), ("stderr", STDERR))
-        ]
+        container.idle_since = clocks.now()
         container.tasks = [
             asyncio.create_task(self._attend(container)),
             asyncio.create_task(self._wait(container)),
@@ -242,36 +249,32 @@ class Containers:
             grace = faults.take_preemption(container.directory / "faults")
             if grace is not None:
                 self.stop(container, grace=grace)
-            if container.kill_at is not None and time.time() >= container.kill_at:
+            if container.kill_at is not None and clocks.now() >= container.kill_at:
                 processes.kill_group(container.pid)
             await asyncio.sleep(ATTEND_SECONDS)
 
     async def _wait(self, container: Container) -> None:
-        code = await processes.ended(container.pid, container.pid_mark, container.child)
+        code = await self.ended(container)
         container.tasks[0].cancel()
-        for tail in container.tails:
-            tail.finish()
-        processes.kill_group(container.pid)  # whatever children it left behind
         del self.live[container.task_id]
-        self._finished(container.task_id, f"exit {code}" + (" (preempted)" if container.preempted else ""))
-        if container.server is not None:
-            container.server.close()
-            self._cloud.socket_path(container.task_id).unlink(missing_ok=True)
         why = Gone.PREEMPTED if container.preempted else Gone.CRASHED
         if why is Gone.CRASHED and self._cloud.calls.held_by(container.task_id):
             words = f"Container {container.task_id} died (exit {code})."
             line = f"{words} Its input is given to another container.\n"
             self._cloud.logs.add(self.origin(container), SYSTEM, [line])
-        self._cloud.calls.container_gone(container.task_id, why, time.time())
+        self._cloud.calls.container_gone(container.task_id, why, clocks.now())
         self.on_exit(container, why)
         self._cloud.logs.changed.beat()  # a stream may have waited for the last container of its app
-        await asyncio.to_thread(shutil.rmtree, container.directory, ignore_errors=True)
-        await asyncio.to_thread(self._cloud.volumes.discard, container.task_id)
+        await self.clear(container, f"exit {code}" + (" (preempted)" if container.preempted else ""))
 
-    def _finished(self, task_id: str, how: str) -> None:
-        self._db.execute(
-            "UPDATE tasks SET finished_at=?, ended=? WHERE task_id=?", (time.time(), how, task_id)
-        )
+    async def _clear(self, task_id: str, server: Server | None) -> None:
+        if server is not None:
+            server.close()
+            self._cloud.socket_path(task_id).unlink(missing_ok=True)
+        self._cloud.mount_paths.release(task_id)
+        directory = self._cloud.containers_dir / task_id
+        await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+        await asyncio.to_thread(self._cloud.volumes.discard, task_id)
 
     async def _serve(self, task_id: str) -> Server:
         path = self._cloud.socket_path(task_id)
@@ -280,17 +283,3 @@ class Containers:
         await server.start(path=str(path))
         path.chmod(0o600)
         return server
-
-
-def _spawn(directory: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Modal's entrypoint in a session of its own, its output in files."""
-    with (directory / "stdout").open("ab") as out, (directory / "stderr").open("ab") as err:
-        return subprocess.Popen(
-            [sys.executable, "-m", "modal._container_entrypoint"],
-            cwd=directory / "work",
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            start_new_session=True,
-        )

@@ -25,7 +25,7 @@ from typing import Any
 import psutil
 from grpclib.server import Server
 
-from remote.local_cloud import processes
+from remote.local_cloud import mount_paths, processes
 from remote.local_cloud.cloud import Cloud
 from remote.local_cloud.fault_control import FaultControl
 from remote.local_cloud.places import Places, write_private
@@ -108,9 +108,11 @@ async def _write_status(places: Places, cloud: Cloud) -> None:
             "at": time.time(),
             "containers": sum(1 for c in live if not c.is_spare),
             "spares_ready": sum(1 for c in live if c.parked),
+            "templates": cloud.templates.report(),
             "inputs_open": cloud.calls.count_open(),
             "unimplemented": dict(cloud.service.unimplemented),
             "faults": cloud.fault_plan.report(),
+            "mounts": cloud.mount_paths.report(),
         }
         write_private(places.status_file, json.dumps(content))
         await asyncio.sleep(2.0)
@@ -217,6 +219,9 @@ def _end_orphans(places: Places) -> bool:
     for pid, mark in orphans:
         if processes.is_alive(pid, mark):
             processes.kill_group(pid)
+    processes.kill_strays(places.containers, but=())
+    with contextlib.closing(sqlite3.connect(places.database, isolation_level=None)) as db:
+        mount_paths.remove_left_over(db)
     return bool(orphans)
 
 

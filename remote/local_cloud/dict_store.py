@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+from remote.local_cloud import clocks
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.store import Store
 
@@ -41,7 +42,7 @@ class Dicts:
     def create(self, name: str | None) -> str:
         """A new dict; its id."""
         dict_id = new_id("di")
-        self._db.execute("INSERT INTO dicts VALUES(?,?,?)", (dict_id, name, time.time()))
+        self._db.execute("INSERT INTO dicts VALUES(?,?,?)", (dict_id, name, clocks.wall()))
         return dict_id
 
     def find(self, name: str) -> str | None:

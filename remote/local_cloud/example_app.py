@@ -33,6 +33,7 @@ def noted(name: str) -> bool:
 
 @app.cls(
     volumes={MOUNT: volume},
+    secrets=[modal.Secret.from_dict({"LOCAL_CLOUD_MOUNTS_READ": "1"})],
     enable_memory_snapshot=True,
     single_use_containers=True,
     retries=modal.Retries(max_retries=3, initial_delay=0.5, backoff_coefficient=2.0),

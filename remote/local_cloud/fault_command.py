@@ -9,6 +9,7 @@ fault commit-slow VOLUME SECONDS
 fault stale-reload VOLUME           reloads bring nothing new
 fault no-capacity [SECONDS]         no container starts; for ever, if no time is given
 fault slow-network MS               every request takes so much longer
+fault clock-jump SECONDS            the daemon's wall clock is set forward (or back: -3600); see `clocks`
 fault clear                         end all that is in force
 """
 
@@ -52,6 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser, common: argparse.ArgumentPars
     kind("stale-reload", "reloads of a volume bring nothing").add_argument("volume")
     kind("no-capacity", "no container starts").add_argument("seconds", type=float, nargs="?")
     kind("slow-network", "every request takes longer").add_argument("ms", type=float)
+    jump = kind("clock-jump", "set the cloud's wall clock forward or back")
+    jump.add_argument("seconds", type=float)
     kind("clear", "end all faults that are in force")
 
 

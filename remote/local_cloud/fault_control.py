@@ -15,12 +15,11 @@ import hmac
 import json
 import logging
 import random
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from remote.local_cloud import processes
+from remote.local_cloud import clocks, processes
 from remote.local_cloud.container import Container
 from remote.local_cloud.fault_plan import FOR_EVER
 from remote.local_cloud.faults import MAX_GRACE
@@ -116,7 +115,7 @@ class FaultControl:
         return f"reloads of {volume} bring nothing"
 
     def _do_no_capacity(self, seconds: float = FOR_EVER) -> str:
-        self._cloud.fault_plan.now.capacity_from = time.time() + float(seconds)
+        self._cloud.fault_plan.now.capacity_from = clocks.now() + float(seconds)
         return "no container starts" + (f" for {float(seconds):g} s" if float(seconds) < FOR_EVER else "")
 
     def _do_slow_network(self, ms: float) -> str:
@@ -127,8 +126,13 @@ class FaultControl:
         self._cloud.fault_plan.now.preemptions_per_hour = max(0.0, float(per_hour))
         return f"each container is preempted {float(per_hour):g} times an hour, at random"
 
+    def _do_clock_jump(self, seconds: float) -> str:
+        clocks.jump(float(seconds))
+        return f"the wall clock of the cloud has jumped by {float(seconds):+g} s"
+
     def _do_clear(self) -> str:
         self._cloud.fault_plan.clear()
+        clocks.jump(-clocks.jumped())
         return "no fault is in force any more"
 
     def _container(self, task: str) -> Container:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from remote.local_cloud import clocks
 from remote.local_cloud.store import Store
 
 _TABLES = """
@@ -88,4 +89,6 @@ class FaultPlan:
             words.append(f"every request takes {now.network_delay * 1000:g} ms more")
         if now.preemptions_per_hour:
             words.append(f"each container is preempted {now.preemptions_per_hour:g} times an hour")
+        if clocks.jumped():
+            words.append(f"the wall clock is {clocks.jumped():+g} s off")
         return words

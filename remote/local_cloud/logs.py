@@ -7,13 +7,13 @@ which call a line belongs to only because it is told.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from modal_proto import api_pb2
 
+from remote.local_cloud import clocks
 from remote.local_cloud.pulse import Pulse
 from remote.local_cloud.store import Store
 
@@ -88,7 +88,7 @@ class Logs:
     def add(self, origin: Origin, fd: int, lines: list[str], read: tuple[Path, int] | None = None) -> None:
         """Append lines; each keeps its own newline. ``read`` is a file and how far it has now been
         read, stored with the lines so that a new daemon goes on just there."""
-        at = time.time()
+        at = clocks.wall()
         values = (origin.app_id, origin.function_id, origin.task_id, origin.call_id, origin.input_id, fd, at)
         with self._store.transaction() as db:
             db.executemany(

@@ -56,6 +56,11 @@ class Places:
         return self.state / "cloud.db"
 
     @property
+    def containers(self) -> Path:
+        """A directory for each live container."""
+        return self.state / "containers"
+
+    @property
     def log_file(self) -> Path:
         """The daemon's own log."""
         return self.state / "daemon.log"

@@ -3,7 +3,8 @@
 One loop looks at what is open whenever something changed. It knows how many containers a function
 may have, not how one is started. A spare is a container held at Modal's own checkpoint call; it is
 released when an input comes, and another is started some time after, so that it does not compete
-with the start of the run that it was released for; at once when nothing runs, as in a backoff.
+with the start of the run that it was released for; at once when nothing runs, as in a backoff. Where
+there is a template, containers and spares are forked from it, which competes with nothing.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from modal_proto import api_pb2
 
-from remote.local_cloud import scheduler
+from remote.local_cloud import clocks, cluster_control, scheduler
 from remote.local_cloud.apps import LIVE_STATES, Function
 from remote.local_cloud.calls import CANCELLED, Input, Result
 from remote.local_cloud.container import Container
+from remote.local_cloud.logs import SYSTEM, Origin
+from remote.local_cloud.mount_paths import By
 from remote.local_cloud.scaling import Scaling
 from remote.local_cloud.scheduler import Gone
+from remote.local_cloud.template import TemplateError
 from remote.local_cloud.time_scale import time_scale
 
 if TYPE_CHECKING:
@@ -63,22 +66,28 @@ class Pool:
             await self._cloud.calls.changed.wait(self._pause())
 
     async def _match(self) -> None:
-        now = time.time()
+        now = clocks.now()
         for item in self._cloud.calls.running():
             self._check_limits(item, now)
         self._told = {key: at for key, at in self._told.items() if now - at < 2 * CANCEL_GRACE}
         waiting = self._cloud.calls.waiting(now)
         self._called |= waiting.keys()
+        self._cloud.mount_paths.forget_waiting_but(waiting.keys())
         for function_id in waiting.keys() | self._kept_warm():
             await self._provide(self._cloud.apps.function(function_id), waiting[function_id], now)
         await self._keep_spares(now)
         self._end_slow_and_idle(now)
+        cluster_control.end_remains(self._cloud, now)
 
     async def _provide(self, function: Function, waiting: int, now: float) -> None:
         key = function.key
         if self._cloud.apps.get(function.app_id)["state"] not in LIVE_STATES:
             return
-        own = [c for c in self._cloud.containers.live.values() if c.function_id == function.function_id]
+        own = [
+            c
+            for c in self._cloud.containers.live.values()
+            if c.function_id == function.function_id and not self._cloud.clusters.follows(c.task_id)
+        ]
         serving = [c for c in own if c.serves and c.key == key]
         scaling = self._cloud.apps.scaling(function)
         wanted = scaling.to_start(
@@ -87,6 +96,7 @@ class Pool:
             containers=sum(1 for c in own if not c.parked and not c.stopping),
             idle=sum(1 for c in serving if c.is_idle),
         )
+        wanted = self._with_paths(function, wanted)
         if wanted > 0 and (now < self._not_before.get(key, 0.0) or not self._cloud.fault_plan.has_capacity):
             return
         parked = [c for c in own if c.parked and c.key == key]
@@ -95,7 +105,29 @@ class Pool:
             if parked:
                 await self._release(parked.pop())
             else:
-                await self._start(function, park=False)
+                await self._start(function)
+
+    def _with_paths(self, function: Function, wanted: int) -> int:
+        """How many of these can have their mount paths now. A path that is a link leads to one
+        container; an idle one of another function makes room."""
+        paths = self._cloud.mount_paths
+        if wanted <= 0 or paths.ability.by is not By.LINK:
+            return wanted
+        wished, variables = self._cloud.mount_wishes(function)
+        if paths.method(wished, variables) is not By.LINK:
+            return wanted
+        known = function.function_id in paths.waiting
+        holder = self._cloud.containers.live.get(paths.waits_for(function.function_id, wished) or "")
+        if holder is None:
+            return 0 if function.function_id in paths.waiting else 1
+        if not known:
+            origin = Origin(app_id=function.app_id, function_id=function.function_id, task_id="")
+            line = f"{function.name} waits for {paths.waiting[function.function_id]}: {paths.ability.why}\n"
+            self._cloud.logs.add(origin, SYSTEM, [line])
+        if holder.is_idle and holder.ready and holder.function_id != function.function_id:
+            holder.draining = True
+            self._cloud.calls.changed.beat()
+        return 0
 
     def _kept_warm(self) -> set[str]:
         """Functions that want containers also while nothing waits: those with a minimum, once
@@ -110,9 +142,19 @@ class Pool:
     def _scaling(self, function_id: str) -> Scaling:
         return self._cloud.apps.scaling(self._cloud.apps.function(function_id))
 
-    async def _start(self, function: Function, *, park: bool) -> None:
+    async def _start(self, function: Function, *, park: bool = False) -> None:
+        """Fork a container from its template, or start it by itself where there is none that can."""
+        if template := self._cloud.templates.ready(function.key):
+            try:
+                await self._cloud.containers.start(function, park=park, template=template)
+                return
+            except TemplateError as error:
+                log.warning("%s starts without its template: %s", function.name, error)
         try:
-            await self._cloud.containers.start(function, park=park)
+            if size := function.definition._experimental_group_size:
+                await cluster_control.start(self._cloud, function, size)
+            else:
+                await self._cloud.containers.start(function, park=park)
         except Exception as error:
             log.exception("a container of %s could not be started", function.name)
             text = f"the container could not be started: {type(error).__name__}: {error}"
@@ -128,17 +170,20 @@ class Pool:
 
     async def _keep_spares(self, now: float) -> None:
         spares = [c for c in self._cloud.containers.live.values() if c.is_spare and not c.stopping]
-        candidates = {f.key: f for f in self._cloud.spare_candidates()} if self._spares else {}
+        templates = self._cloud.templates
+        wanted = {f.key: f for f in self._cloud.spare_candidates()} if self._spares or templates.most else {}
+        templates.keep(wanted, now)
+        candidates = {key: f for key, f in wanted.items() if self._spares and not templates.may_come(f)}
         for container in spares:
-            if container.key not in candidates:
+            if container.key not in wanted:
                 self._cloud.containers.stop(container, grace=0.0)
         covered = {c.key for c in spares}
         working = {c.key for c in self._cloud.containers.live.values() if not c.is_spare and not c.stopping}
-        room = self._spares - len(covered & candidates.keys()) if self._cloud.fault_plan.has_capacity else 0
+        room = self._spares - len(covered & wanted.keys()) if self._cloud.fault_plan.has_capacity else 0
         for key, function in candidates.items():
             due = max(
                 self._not_before.get(key, 0.0),
-                self._spare_not_before.get(key, 0.0) if key in working else 0.0,
+                self._spare_not_before.get(key, 0.0) if key in working and not templates.ready(key) else 0.0,
             )
             if room > 0 and key not in covered and now >= due:
                 await self._start(function, park=True)
@@ -150,7 +195,7 @@ class Pool:
             definition = self._cloud.apps.function(container.function_id).definition
             if not container.ready:
                 self._check_start(container, definition.startup_timeout_secs, now)
-            if container.serves:
+            if container.serves and not self._cloud.clusters.follows(container.task_id):
                 serving.setdefault(container.function_id, []).append(container)
         for function_id, containers in serving.items():
             self._end_idle(self._scaling(function_id), containers, now)
@@ -176,7 +221,7 @@ class Pool:
     def _check_limits(self, item: Input, now: float) -> None:
         """Tell an input that ran into its timeout; end one that was told and does not end."""
         container = self._cloud.containers.live.get(item.state.task_id or "")
-        started = item.started_at or now
+        started = item.state.started_at or now
         if item.cancelled_at is not None:
             if now - item.cancelled_at > CANCEL_GRACE * time_scale():
                 result = Result(status=Result.GENERIC_STATUS_TERMINATED, exception=CANCELLED)
@@ -187,8 +232,7 @@ class Pool:
             return
         told = self._told.setdefault((item.input_id, started), now)
         if told == now:
-            container.cancelled.append(item.input_id)
-            container.wake.beat()
+            cluster_control.cancel_input(self._cloud, container, item.input_id)
         elif now - told > CANCEL_GRACE * time_scale():
             result = Result(status=Result.GENERIC_STATUS_TIMEOUT, exception=f"timed out after {limit} s")
             self._end_by_force(item, container, result)
@@ -197,7 +241,7 @@ class Pool:
         output = api_pb2.FunctionPutOutputsItem(
             input_id=item.input_id, result=result, retry_count=item.state.retry_count
         )
-        self._cloud.calls.put_output(item.state.task_id or "", output, time.time())
+        self._cloud.calls.put_output(item.state.task_id or "", output, clocks.now())
         if container is not None:
             container.current.pop(item.input_id, None)
             self._cloud.containers.stop(container, grace=0.0, preempted=False)
@@ -207,6 +251,7 @@ class Pool:
         self._last_failure[container.key] = result
 
     def _container_gone(self, container: Container, why: Gone) -> None:
+        cluster_control.member_gone(self._cloud, container)
         if container.started_at is not None:
             self._failed.pop(container.key, None)
         elif why is Gone.CRASHED and not container.stopping:
@@ -216,18 +261,18 @@ class Pool:
     def _start_failed(self, key: str, function_id: str) -> None:
         """Wait longer after each start that failed; after some, fail what waits for it."""
         self._failed[key] += 1
-        self._not_before[key] = time.time() + min(2.0 ** (self._failed[key] - 1), 60.0)
+        self._not_before[key] = clocks.now() + min(2.0 ** (self._failed[key] - 1), 60.0)
         if self._failed[key] < FAILED_STARTS_ALLOWED:
             return
         result = self._last_failure.get(key) or api_pb2.GenericResult(
             exception=f"the container died {self._failed[key]} times before it took an input"
         )
         result.status = api_pb2.GenericResult.GENERIC_STATUS_INIT_FAILURE
-        now = time.time()
+        now = clocks.now()
         waiting = [i for i in self._cloud.calls.open_inputs() if i.function_id == function_id]
         self._cloud.calls.finish([i for i in waiting if scheduler.startable(i.state, now)], result)
 
     def _pause(self) -> float:
         """Seconds until something is due anyway."""
         due = self._cloud.calls.next_due()
-        return TICK_SECONDS if due is None else min(TICK_SECONDS, max(0.01, due - time.time()))
+        return TICK_SECONDS if due is None else min(TICK_SECONDS, max(0.01, due - clocks.now()))

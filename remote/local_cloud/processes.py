@@ -12,12 +12,32 @@ import functools
 import os
 import signal
 import subprocess
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
 POLL_SECONDS = 0.05
+KILLED_BASE = 128
 _PROC = Path("/proc/self/stat")
+
+
+def start(
+    program: Sequence[str], environment: Mapping[str, str], directory: Path, pass_fds: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own, in ``work`` below a directory, its output in the files
+    ``stdout`` and ``stderr`` there."""
+    with (directory / "stdout").open("ab") as out, (directory / "stderr").open("ab") as err:
+        return subprocess.Popen(
+            program,
+            cwd=directory / "work",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
 
 
 def start_mark(pid: int) -> str | None:
@@ -55,12 +75,16 @@ def is_alive(pid: int, mark: str) -> bool:
 
 
 async def ended(pid: int, mark: str, child: subprocess.Popen[bytes] | None) -> int | None:
-    """Wait until a process has ended; its exit code, None if it is not our child."""
+    """Wait until a process has ended; its exit code, None if it is not our child. A child with another
+    pid is a wrapper around the process, which says 128 + n where a signal n ended it."""
     with contextlib.suppress(OSError, AttributeError):  # no pidfd here, or gone already: poll below
         await _readable(os.pidfd_open(pid))
     while child.poll() is None if child else is_alive(pid, mark):
         await asyncio.sleep(POLL_SECONDS)
-    return child.returncode if child else None
+    if child is None:
+        return None
+    code: int = child.returncode
+    return KILLED_BASE - code if child.pid != pid and code > KILLED_BASE else code
 
 
 async def _readable(descriptor: int) -> None:
@@ -73,20 +97,49 @@ async def _readable(descriptor: int) -> None:
         os.close(descriptor)
 
 
-def uses(pid: int, directory: Path) -> bool:
-    """Whether a process or one of its children has a file below a directory open, or works in it."""
+def uses(pid: int, directories: Iterable[Path]) -> bool:
+    """Whether a process or one of its children has a file below a directory open, or works in it.
+    What it sees under another name, in a view of its own, is looked for by that name."""
+    wanted = list(directories)
     with contextlib.suppress(psutil.Error):
         root = psutil.Process(pid)
-        return any(_uses(process, directory) for process in [root, *root.children(recursive=True)])
+        everyone = [root, *root.children(recursive=True)]
+        return any(path.is_relative_to(d) for one in everyone for path in _places(one) for d in wanted)
     return False
 
 
-def _uses(process: psutil.Process, directory: Path) -> bool:
+def _places(process: psutil.Process) -> Iterator[Path]:
+    """Where a process works and what it has open, as that process sees it."""
     try:
-        paths = [process.cwd(), *(file.path for file in process.open_files())]
-    except psutil.Error:
-        return False
-    return any(Path(path).is_relative_to(directory) for path in paths)
+        yield Path(process.cwd())
+        if not _PROC.exists():
+            yield from (Path(file.path) for file in process.open_files())
+            return
+        for entry in os.scandir(f"/proc/{process.pid}/fd"):
+            with contextlib.suppress(OSError):
+                yield Path(os.readlink(entry.path))
+    except (psutil.Error, OSError):
+        return
+
+
+def kill_strays(directory: Path, but: Collection[str]) -> int:
+    """Kill every process that works in an entry of a directory which is not among the names given: a daemon
+    that was killed may have started one and not yet recorded it. How many there were."""
+    strays = [process for process, name in working_below(directory) if name not in but]
+    for process in strays:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    return len(strays)
+
+
+def working_below(directory: Path) -> Iterator[tuple[psutil.Process, str]]:
+    """Every process that works in an entry of a directory or below it, and the entry's name."""
+    directory = directory.resolve()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            where = Path(process.cwd())
+            if directory in where.parents:
+                yield process, where.relative_to(directory).parts[0]
 
 
 def interrupt(pid: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from remote.local_cloud import clocks
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.pulse import Pulse
 from remote.local_cloud.store import Store
@@ -43,7 +44,7 @@ class Queues:
     def create(self, name: str | None) -> str:
         """A new queue; its id."""
         queue_id = new_id("qu")
-        self._db.execute("INSERT INTO queues VALUES(?,?,?)", (queue_id, name, self._clock()))
+        self._db.execute("INSERT INTO queues VALUES(?,?,?)", (queue_id, name, clocks.wall()))
         return queue_id
 
     def find(self, name: str) -> str | None:

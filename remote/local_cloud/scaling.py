@@ -21,7 +21,7 @@ IDLE_SECONDS = 60
 class Scaling:
     """``slots`` is how many inputs a container may run at once, ``target`` how many it should;
     ``buffer`` is how many containers stay idle while others work; ``idle_seconds`` how long a
-    container waits for work before it ends."""
+    container waits for work before it ends. Of a clustered function each container is a cluster."""
 
     minimum: int = 0
     maximum: int = MOST_CONTAINERS
@@ -45,12 +45,14 @@ class Scaling:
 
         batch = max(1, definition.batch_max_size)
         slots = max(1, definition.max_concurrent_inputs) * batch
-        minimum = setting("min_containers", definition.warm_pool_size)
+        size = max(1, definition._experimental_group_size)
+        minimum = math.ceil(setting("min_containers", definition.warm_pool_size) / size)
         maximum = setting("max_containers", definition.concurrency_limit) or MOST_CONTAINERS
+        maximum = max(1, maximum // size)
         return cls(
             minimum=min(minimum, maximum),
             maximum=maximum,
-            buffer=setting("buffer_containers", definition._experimental_buffer_containers),
+            buffer=math.ceil(setting("buffer_containers", definition._experimental_buffer_containers) / size),
             idle_seconds=setting("scaledown_window", definition.task_idle_timeout_secs) or IDLE_SECONDS,
             slots=slots,
             target=min(slots, definition.target_concurrent_inputs * batch or slots),

@@ -6,7 +6,9 @@ the value that comes back. An input is PENDING (may start), DELAYED (may start a
 
 * a failed output is retried after ``min(initial * coefficient ** (k - 1), max)`` while k ≤ retries;
 * a preempted or crashed container gives its input back with the retry count unchanged;
-* crashes in a row without an output wait longer each time, and at last fail the input;
+* crashes in a row without an output wait longer each time, and at last fail the input; a container that
+  lived well before it died (it committed something, or held the input longer than the longest wait)
+  begins a new row: a long training may be killed any number of times;
 * a cancelled input is done, and nothing that arrives later changes that;
 * a client that waits for its call keeps the retries to itself: it asks for each further try.
 """
@@ -19,6 +21,8 @@ from enum import StrEnum
 CRASHES_BEFORE_DELAY = 1
 CRASHES_ALLOWED = 8
 CRASH_DELAY_MAX = 60.0
+COMMIT_COUNTS_AFTER = 1.0
+"""Seconds from the start of an input: what says hello and dies has not come forward."""
 
 
 class InputStatus(StrEnum):
@@ -57,13 +61,15 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputState:
-    """One input's standing. ``crashes`` counts containers lost in a row without an output."""
+    """One input's standing. ``crashes`` counts containers lost in a row without an output or a sign that
+    they came forward; ``started_at`` is when the container that holds it took it."""
 
     status: InputStatus = InputStatus.PENDING
     retry_count: int = 0
     due: float = 0.0
     task_id: str | None = None
     crashes: int = 0
+    started_at: float | None = None
 
 
 class TransitionError(RuntimeError):
@@ -81,7 +87,7 @@ def start(state: InputState, task_id: str, now: float) -> InputState:
     """Hand the input to a container; never to a second one."""
     if not startable(state, now):
         raise TransitionError(f"an input that is {state.status} cannot start in {task_id}")
-    return replace(state, status=InputStatus.RUNNING, task_id=task_id, due=0.0)
+    return replace(state, status=InputStatus.RUNNING, task_id=task_id, due=0.0, started_at=now)
 
 
 def output(state: InputState, task_id: str, *, success: bool, retry: Retry, now: float) -> InputState:
@@ -91,9 +97,14 @@ def output(state: InputState, task_id: str, *, success: bool, retry: Retry, now:
     if success or state.retry_count >= retry.retries:
         return replace(state, status=InputStatus.DONE, crashes=0)
     k = state.retry_count + 1
-    return replace(
-        state, status=InputStatus.DELAYED, retry_count=k, due=now + retry.delay(k), task_id=None, crashes=0
-    )
+    return _waiting(state, until=now + retry.delay(k), retry_count=k, crashes=0)
+
+
+def committed(state: InputState, task_id: str, now: float) -> InputState:
+    """The container of a running input has published a change of a volume: it comes forward."""
+    if state.status is not InputStatus.RUNNING or state.task_id != task_id:
+        return state
+    return replace(state, crashes=0) if _held(state, now) >= COMMIT_COUNTS_AFTER else state
 
 
 def gone(state: InputState, task_id: str, why: Gone, now: float) -> InputState:
@@ -101,12 +112,12 @@ def gone(state: InputState, task_id: str, why: Gone, now: float) -> InputState:
     if state.status is not InputStatus.RUNNING or state.task_id != task_id:
         return state
     if why is Gone.PREEMPTED:
-        return replace(state, status=InputStatus.PENDING, task_id=None)
-    crashes = state.crashes + 1
+        return replace(state, status=InputStatus.PENDING, task_id=None, started_at=None)
+    crashes = 1 if _held(state, now) > CRASH_DELAY_MAX else state.crashes + 1
     if crashes >= CRASHES_ALLOWED:
         return replace(state, status=InputStatus.DONE, crashes=crashes)
     wait = 0.0 if crashes <= CRASHES_BEFORE_DELAY else min(2.0 ** (crashes - 2), CRASH_DELAY_MAX)
-    return replace(state, status=InputStatus.DELAYED, due=now + wait, task_id=None, crashes=crashes)
+    return _waiting(state, until=now + wait, crashes=crashes)
 
 
 def retry(state: InputState, count: int) -> InputState:
@@ -114,9 +125,28 @@ def retry(state: InputState, count: int) -> InputState:
     again for a try that there was, nothing happens. Crashes in a row go on counting."""
     if state.status is not InputStatus.DONE or count <= state.retry_count:
         return state
-    return replace(state, status=InputStatus.PENDING, retry_count=count, due=0.0, task_id=None)
+    return replace(
+        state, status=InputStatus.PENDING, retry_count=count, due=0.0, task_id=None, started_at=None
+    )
 
 
 def finish(state: InputState) -> InputState:
     """End the input whatever it is doing: cancelled, or its app stopped."""
     return replace(state, status=InputStatus.DONE)
+
+
+def _held(state: InputState, now: float) -> float:
+    """Seconds since the container took the input."""
+    return now - state.started_at if state.started_at is not None else 0.0
+
+
+def _waiting(state: InputState, *, until: float, crashes: int, retry_count: int | None = None) -> InputState:
+    return replace(
+        state,
+        status=InputStatus.DELAYED,
+        due=until,
+        task_id=None,
+        started_at=None,
+        crashes=crashes,
+        retry_count=state.retry_count if retry_count is None else retry_count,
+    )

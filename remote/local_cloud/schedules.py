@@ -56,7 +56,10 @@ class Schedules:
         query = "SELECT called_at FROM schedules WHERE function_id=?"
         row = self._store.db.execute(query, (function.function_id,)).fetchone()
         try:
-            return next_moment(schedule, max(deployed_at, row["called_at"] if row else 0.0)) <= now
+            after = max(deployed_at, row["called_at"] if row else 0.0)
+            if schedule.HasField("period"):
+                after = min(after, now)  # a clock set back: a period does not wait for its own past
+            return next_moment(schedule, after) <= now
         except ScheduleError:
             return False
 

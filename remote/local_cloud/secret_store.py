@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Mapping
 
+from remote.local_cloud import clocks
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.store import Store
 
@@ -36,7 +36,7 @@ class Secrets:
             self._db.execute("UPDATE secrets SET env=? WHERE secret_id=?", (values, known))
             return known
         secret_id = new_id("st")
-        self._db.execute("INSERT INTO secrets VALUES(?,?,?,?)", (secret_id, name, values, time.time()))
+        self._db.execute("INSERT INTO secrets VALUES(?,?,?,?)", (secret_id, name, values, clocks.wall()))
         return secret_id
 
     def find(self, name: str) -> str | None:

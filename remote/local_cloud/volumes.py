@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from remote.local_cloud import clocks
 from remote.local_cloud.blobs import ObjectStore
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.store import Store
@@ -76,7 +77,9 @@ class Volumes:
     def create(self, name: str | None, version: int) -> str:
         """A new, empty volume; its id."""
         volume_id = new_id("vo")
-        self._store.db.execute("INSERT INTO volumes VALUES(?,?,?,?)", (volume_id, name, version, time.time()))
+        self._store.db.execute(
+            "INSERT INTO volumes VALUES(?,?,?,?)", (volume_id, name, version, clocks.wall())
+        )
         return volume_id
 
     def find(self, name: str) -> str | None:

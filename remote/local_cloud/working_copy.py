@@ -43,19 +43,20 @@ def take_changes(
     """Store the contents of what differs from ``seen``: the changed files, and what is seen now.
     Files that look the same are not read; links and special files are passed over."""
     changed, now_seen = [], {}
-    for relative, stat in _regular_files(root):
-        before = seen.get(relative)
-        if before is not None and _is_as(stat, before):
-            now_seen[relative] = before
-            continue
-        try:
-            relative.encode()
-            sha, size = objects.add_file(root / relative)
-        except (OSError, UnicodeEncodeError):
-            continue  # gone or a link by now, or of a name that no protocol carries
-        now_seen[relative] = Seen(sha, stat.st_size, stat.st_mtime_ns, stat.st_ino)
-        if before is None or before.sha != sha:
-            changed.append(Committed(relative, sha, size, stat.st_mtime, stat.st_mode & 0o777))
+    with objects.adding() as addition:
+        for relative, stat in _regular_files(root):
+            before = seen.get(relative)
+            if before is not None and _is_as(stat, before):
+                now_seen[relative] = before
+                continue
+            try:
+                relative.encode()
+                sha, size = addition.add(root / relative)
+            except (OSError, UnicodeEncodeError):
+                continue  # gone or a link by now, or of a name that no protocol carries
+            now_seen[relative] = Seen(sha, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            if before is None or before.sha != sha:
+                changed.append(Committed(relative, sha, size, stat.st_mtime, stat.st_mode & 0o777))
     return changed, now_seen
 
 

@@ -24,12 +24,14 @@ class Verb(StrEnum):
     RESUME = "resume"
     ACKNOWLEDGE = "acknowledge"
     SNOOZE = "snooze"
+    ADOPT = "adopt"
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """A wish, recorded before anything is sent. ``args`` of spawn and resume: ``config``
     (RunConfig as JSON), and for resume ``from_step`` (int, optional); of acknowledge and snooze ``rule``
-    (the alert's), and for snooze ``until``. Times are unix seconds."""
+    (the alert's), and for snooze ``until``; of adopt ``id`` (``fc-…`` or ``ap-…``), with ``run`` being
+    that id too. Times are unix seconds."""
 
     id: str
     verb: Verb

@@ -16,6 +16,8 @@ type                     source   data
 =======================  =======  ==============================================================
 run.spawned              watcher  call_id, verb (spawn|resume), by, host, config (RunConfig json),
                                   generation, from_step?, id? (of the intent)
+run.adopted              watcher  call_id, function, level (L0|L1), by, host
+container.seen           watcher  task_id (one of a foreign call: its next attempt)
 attempt.claimed          trainer  call_id, input_id?, task_id, boot_id, host, pid, start (StartKind),
                                   boot_seconds (enter start to claim), previous? {attempt, cause},
                                   resumed_from (step, 0 = from scratch), retries_used, max_retries,

@@ -24,6 +24,15 @@ class Heavy:
         """When user code began, and in which kind of start."""
         return [time.time(), os.environ["MODAL_LOCAL_START"]]
 
+    @modal.method()
+    def stay(self, seconds: float) -> float:
+        """Compute a little, then wait: what a container that works holds of memory."""
+        import torch
+
+        total = float(torch.ones(100_000).exp().sum())
+        time.sleep(seconds)
+        return total
+
 
 @app.function()
 def echo(value: int) -> int:

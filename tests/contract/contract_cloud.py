@@ -67,9 +67,12 @@ class LocalCloud:
 
     def kill_container(self, task_id: str) -> None:
         """As if the machine had failed under it: no signal that it could heed."""
-        with contextlib.closing(sqlite3.connect(self.places.database)) as db:
-            row = db.execute("SELECT pid FROM tasks WHERE task_id=?", (task_id,)).fetchone()
-        os.kill(row[0], signal.SIGKILL)
+        os.kill(self.row("SELECT pid FROM tasks WHERE task_id=?", task_id)[0], signal.SIGKILL)
+
+    def row(self, query: str, *values: object) -> Any:
+        """The first row that the daemon's own memory has for a query."""
+        with contextlib.closing(sqlite3.connect(self.places.database, timeout=10)) as db:
+            return db.execute(query, values).fetchone()
 
     def status(self) -> dict[str, Any]:
         return dict(json.loads(self("status", "--json").stdout))

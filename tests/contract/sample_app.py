@@ -43,6 +43,7 @@ def wait_for_go(name: str) -> None:
 
 @app.cls(
     volumes={"/sample": volume},
+    secrets=[modal.Secret.from_dict({"LOCAL_CLOUD_MOUNTS_READ": "1"})],
     single_use_containers=True,
     retries=modal.Retries(max_retries=2, initial_delay=0.1, backoff_coefficient=1.0),
 )

@@ -1,5 +1,7 @@
 """Calls through the unmodified client: retries, crashes, time limits, cancelling, results, logs."""
 
+from contract_cloud import wait_for
+
 JOB = """
 Job = modal.Cls.from_name('sample', 'Job')()
 notes = modal.Dict.from_name('sample', create_if_missing=True)
@@ -25,6 +27,20 @@ def test_a_container_that_dies_gives_its_input_to_another_without_using_a_retry(
     result = cloud.client(JOB + "say([Job.crash.spawn('dies', 2).get(timeout=30), notes['dies/starts']])")
     assert result[0] == 3
     assert len(set(result[1])) == 3
+
+
+def test_a_container_that_commits_begins_a_new_row_of_crashes(cloud):
+    """So a long training is not ended for having been killed eight times in a day."""
+    standing = "SELECT crashes, task_id FROM inputs WHERE call_id=?"
+    call_id = cloud.client(JOB + "say(Job.commit_often.spawn('keeps', 200).object_id)")
+    first = wait_for(lambda: cloud.row(standing, call_id)[1])
+    cloud.kill_container(first)
+    again = wait_for(lambda: (row := cloud.row(standing, call_id))[1] not in (None, first) and row)
+    assert again[0] == 1
+    wait_for(lambda: cloud.row(standing, call_id)[0] == 0)
+    assert cloud.row(standing, call_id)[1] == again[1]
+    code = "say(modal.FunctionCall.from_id(sys.argv[1]).get(timeout=40)[0])"
+    assert cloud.client(code, call_id) == 200
 
 
 def test_a_running_call_is_found_by_id_and_has_no_result_yet(cloud):

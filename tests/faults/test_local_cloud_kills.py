@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.contract_cloud import HERE, LocalCloud, make_cloud
+from remote.local_cloud import processes
+from tests.contract.contract_cloud import HERE, LocalCloud, make_cloud, wait_for
 
 JOB = """
 Job = modal.Cls.from_name('sample', 'Job')()
@@ -35,12 +36,16 @@ while time.monotonic() < until:
     if n % 40 == 1:
         spawns += 1
         with contextlib.suppress(Exception):
-            calls.append([n, square.spawn(n).object_id])
+            call = square.spawn(n) if spawns % 2 else single_use.echo.spawn(n * n)
+            calls.append([n, call.object_id])
 stored = {key: value.hex() for key, value in again(lambda: dict(entries.items())).items()}
 results = [[n, again(lambda: modal.FunctionCall.from_id(call_id).get(timeout=40))] for n, call_id in calls]
 say({'written': written, 'stored': stored, 'results': results, 'spawns': spawns})
 """
-SQUARE = "square = modal.Function.from_name('sample', 'square')\n"
+FUNCTIONS = """
+square = modal.Function.from_name('sample', 'square')
+single_use = modal.Cls.from_name('sample', 'Job')()
+"""
 MAP = """
 square = modal.Function.from_name('sample', 'square')
 until, maps = time.monotonic() + float(sys.argv[1]), 0
@@ -67,15 +72,35 @@ def count(cloud: LocalCloud, query: str) -> int:
         return int(db.execute(query).fetchone()[0])
 
 
+def strays(cloud: LocalCloud) -> set[str]:
+    """Directories of containers that nobody looks after, in which a process still works."""
+    working = {name for _, name in processes.working_below(cloud.places.containers)}
+    with contextlib.closing(sqlite3.connect(cloud.places.database)) as db:
+        known = {row[0] for row in db.execute("SELECT task_id FROM tasks WHERE finished_at IS NULL")}
+    return working - known
+
+
+def tally(cloud: LocalCloud) -> dict[str, int]:
+    """What the cloud has seen up to now."""
+    counted = {
+        "calls": "SELECT count(*) FROM calls",
+        "inputs": "SELECT count(*) FROM inputs",
+        "done": "SELECT count(*) FROM inputs WHERE status='done'",
+        "containers": "SELECT count(*) FROM tasks",
+    }
+    strays_met = cloud.log().count("that no row tells of")
+    return {what: count(cloud, query) for what, query in counted.items()} | {"starts unrecorded": strays_met}
+
+
 def hammer_and_kill(cloud: LocalCloud, seed: int, kills: int) -> None:
     chance = random.Random(seed)
-    functions = "(SELECT function_id FROM functions WHERE name='square')"
+    functions = "(SELECT function_id FROM functions WHERE name IN ('square', 'Job.*'))"
     spawned = f"SELECT count(*) FROM calls WHERE function_id IN {functions} AND invocation=3"
-    before = count(cloud, spawned)
     name = f"long-{seed}"
     code = JOB + "say(Job.commit_often.spawn(sys.argv[1], int(sys.argv[2])).object_id)"
     long_call = cloud.client(code, name, 40 * kills)
-    client = cloud.start(SQUARE + HAMMER, 1.8 * kills, f"hammer-{seed}")
+    before = count(cloud, spawned)
+    client = cloud.start(FUNCTIONS + HAMMER, 1.8 * kills, f"hammer-{seed}")
     mapper = cloud.start(MAP, 1.8 * kills)
     for _ in range(kills):
         time.sleep(chance.uniform(0.2, 1.0))
@@ -90,6 +115,8 @@ def hammer_and_kill(cloud: LocalCloud, seed: int, kills: int) -> None:
     code = "say(modal.FunctionCall.from_id(sys.argv[1]).get(timeout=60))"
     assert cloud.client(code, long_call) == [40 * kills, 1]
     assert count(cloud, "SELECT count(*) FROM inputs WHERE status='running'") == 0
+    wait_for(lambda: not strays(cloud))
+    print(f"seed {seed}: {kills} kills; " + ", ".join(f"{n} {what}" for what, n in tally(cloud).items()))
 
 
 def test_a_daemon_that_is_killed_under_load_loses_and_doubles_nothing(cloud):

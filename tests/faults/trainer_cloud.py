@@ -28,15 +28,18 @@ NOT_PASSED = ("MODAL_", "LOCAL_CLOUD_", "WANDB_", "PYTEST_")
 
 class TrainerCloud:
     """One cloud. ``python`` is the interpreter of its daemon, and so of its containers; ``spares`` is how
-    many warm spares it keeps."""
+    many warm spares it keeps, ``templates`` how many templates."""
 
-    def __init__(self, root: Path, *, python: Path | str = sys.executable, spares: int = 0) -> None:
+    def __init__(
+        self, root: Path, *, python: Path | str = sys.executable, spares: int = 0, templates: int = 0
+    ) -> None:
         self.root, self._python = root, str(python)
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(NOT_PASSED)},
             "XDG_STATE_HOME": str(root / "s"),
             "XDG_RUNTIME_DIR": str(root),
             "LOCAL_CLOUD_SPARES": str(spares),
+            "LOCAL_CLOUD_TEMPLATES": str(templates),
         }
 
     def up(self) -> None:
@@ -64,10 +67,12 @@ class TrainerCloud:
 
 
 @contextlib.contextmanager
-def trainer_cloud(*, python: Path | str = sys.executable, spares: int = 0) -> Iterator[TrainerCloud]:
+def trainer_cloud(
+    *, python: Path | str = sys.executable, spares: int = 0, templates: int = 0
+) -> Iterator[TrainerCloud]:
     """A cloud that is up, with the trainer deployed; gone afterwards with all that it started."""
     root = Path(tempfile.mkdtemp(prefix="tc-", dir="/tmp"))
-    cloud = TrainerCloud(root, python=python, spares=spares)
+    cloud = TrainerCloud(root, python=python, spares=spares, templates=templates)
     try:
         cloud.up()
         cloud.deploy()

@@ -23,6 +23,9 @@ class AppRpc(Area):
     async def AppGetOrCreate(
         self, request: api_pb2.AppGetOrCreateRequest, peer: Peer
     ) -> api_pb2.AppGetOrCreateResponse:
+        if request.app_name.startswith("ap-"):  # the client passes an id off as a name
+            self._app(request.app_name)
+            return api_pb2.AppGetOrCreateResponse(app_id=request.app_name)
         app = self.cloud.apps.deployed(request.app_name)
         if app is None and request.object_creation_type != api_pb2.OBJECT_CREATION_TYPE_CREATE_IF_MISSING:
             not_found(f"App '{request.app_name}'")

@@ -11,6 +11,7 @@ from google.protobuf.empty_pb2 import Empty
 from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
+from remote.local_cloud import cluster_control
 from remote.local_cloud.apps import STOPPED
 from remote.local_cloud.calls import CANCELLED, FAILURES, Input, Result
 from remote.local_cloud.input_tokens import input_of_token
@@ -171,8 +172,7 @@ class CallRpc(Area):
                 container.current.pop(item.input_id, None)
                 self.cloud.containers.stop(container, preempted=False)
             return
-        container.cancelled.append(item.input_id)
-        container.wake.beat()
+        cluster_control.cancel_input(self.cloud, container, item.input_id)
 
     async def FunctionCallPutDataOut(self, request: api_pb2.FunctionCallPutDataRequest, peer: Peer) -> Empty:
         self.cloud.data_out.put(self._stream_of(request), request.data_chunks)

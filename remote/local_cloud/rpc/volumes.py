@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from google.protobuf.empty_pb2 import Empty
 from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
-from remote.local_cloud import processes
+from remote.local_cloud import clocks, processes
 from remote.local_cloud.faults import take_commit_failure
 from remote.local_cloud.rpc.area import Area, Peer, invalid, not_found
 from remote.local_cloud.rpc.naming import get_or_create, page
@@ -75,14 +75,16 @@ class VolumeRpc(Area):
         await asyncio.sleep(self.cloud.fault_plan.now.commit_delays.get(request.volume_id, 0.0))
         if self.cloud.fault_plan.take_commit_failure(request.volume_id):
             raise GRPCError(Status.ABORTED, "commit failure, asked for on purpose")
-        await self.cloud.volumes.commit(task_id, request.volume_id)
+        await self.cloud.commit(task_id, request.volume_id)
         return api_pb2.VolumeCommitResponse(skip_reload=True)
 
     async def VolumeReload(self, request: api_pb2.VolumeReloadRequest, peer: Peer) -> Empty:
         task_id = self._container(peer)
         root = self.cloud.volumes.path_in(task_id, request.volume_id)
         container = self.cloud.containers.live[task_id]
-        if await asyncio.to_thread(processes.uses, container.pid, root):
+        mounted = self.cloud.apps.function(container.function_id).definition.volume_mounts
+        paths = [Path(mount.mount_path) for mount in mounted if mount.volume_id == request.volume_id]
+        if await asyncio.to_thread(processes.uses, container.pid, [root, *paths]):
             raise GRPCError(Status.FAILED_PRECONDITION, OPEN_FILES)
         if request.volume_id not in self.cloud.fault_plan.now.stale_volumes:
             await self.cloud.volumes.reload(task_id, request.volume_id)
@@ -154,7 +156,7 @@ class VolumeRpc(Area):
             data += self.cloud.contents.path(block.contents_sha256.hex()).read_bytes().ljust(length, b"\0")
         sha = hashlib.sha256(data).hexdigest()
         self.cloud.contents.put(sha, bytes(data))
-        return Committed(self._path(file.path), sha, file.size, time.time(), file.mode or 0o644)
+        return Committed(self._path(file.path), sha, file.size, clocks.wall(), file.mode or 0o644)
 
     async def VolumePutFiles(self, request: api_pb2.VolumePutFilesRequest, peer: Peer) -> Empty:
         """Version 1: contents were uploaded like source files, by digest."""
@@ -165,7 +167,7 @@ class VolumeRpc(Area):
                 not_found(f"contents of '{file.filename}'")
             size = path.stat().st_size
             files.append(
-                Committed(self._path(file.filename), file.sha256_hex, size, time.time(), file.mode or 0o644)
+                Committed(self._path(file.filename), file.sha256_hex, size, clocks.wall(), file.mode or 0o644)
             )
         self.cloud.volumes.put(request.volume_id, files)
         return Empty()

@@ -29,6 +29,26 @@ def test_a_process_is_alive_by_its_own_mark_and_not_by_anothers(sleeper):
     assert not processes.is_alive(sleeper.pid, processes.start_mark(os.getpid()))
 
 
+def test_a_process_that_works_in_an_entry_nobody_knows_is_killed_and_others_never(tmp_path):
+    started = []
+    for name in ("known", "stray"):
+        (tmp_path / name / "work").mkdir(parents=True)
+        command = [sys.executable, "-c", "print(flush=True); input()"]
+        started.append(
+            subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path / name / "work"
+            )
+        )
+        started[-1].stdout.readline()
+    known, stray = started
+    assert processes.kill_strays(tmp_path, {"known"}) == 1
+    assert stray.wait(20) == -signal.SIGKILL
+    assert known.poll() is None
+    known.communicate(b"\n", 20)
+    assert known.returncode == 0
+    assert processes.kill_strays(tmp_path, {"known"}) == 0
+
+
 async def test_the_end_of_a_child_is_noticed_with_its_exit_code(sleeper):
     mark = processes.start_mark(sleeper.pid)
     waiting = asyncio.create_task(processes.ended(sleeper.pid, mark, sleeper))

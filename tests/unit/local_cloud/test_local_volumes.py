@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remote.local_cloud.blobs import ObjectStore
+from remote.local_cloud import durable
+from remote.local_cloud.blobs import Addition, ObjectStore
 from remote.local_cloud.volumes import UNUSED_SECONDS, VolumePathError, Volumes, clean_path
 from remote.local_cloud.working_copy import Committed
 
@@ -159,13 +160,58 @@ async def test_a_commit_reads_only_what_has_changed(volumes, volume, monkeypatch
         (root / f"f{n}").write_text(str(n))
     await volumes.commit("ta-1", volume)
     read = []
-    add_file = ObjectStore.add_file
-    monkeypatch.setattr(
-        ObjectStore, "add_file", lambda self, path: read.append(path.name) or add_file(self, path)
-    )
+    add = Addition.add
+    monkeypatch.setattr(Addition, "add", lambda self, path: read.append(path.name) or add(self, path))
     (root / "f7").write_text("changed")
     result = await volumes.commit("ta-1", volume)
     assert (read, result.files) == (["f7"], 1)
+
+
+@pytest.mark.parametrize("count", [1, 2, durable.ONE_BY_ONE + 1])
+async def test_contents_are_on_the_disk_before_they_have_their_names(volumes, volume, monkeypatch, count):
+    """The machine may stop at any instant: a name must never stand for contents that are not all there."""
+    root = await volumes.open_working_copy("ta-1", volume)
+    for n in range(count):
+        (root / f"f{n}").write_text(str(n))
+    sync, seen = durable.sync, []
+
+    def look_and_sync(paths):
+        seen.append((len(paths), len(list(volumes._objects._directory.glob("*/*")))))
+        sync(paths)
+
+    monkeypatch.setattr(durable, "sync", look_and_sync)
+    await volumes.commit("ta-1", volume)
+    assert seen == [(count, 0)]
+    assert contents(volumes, volume) == {f"f{n}": str(n) for n in range(count)}
+
+
+async def test_a_disk_that_fails_publishes_nothing_and_leaves_nothing_behind(volumes, volume, monkeypatch):
+    root = await volumes.open_working_copy("ta-1", volume)
+    (root / "f").write_text("x")
+
+    def fail(paths):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(durable, "sync", fail)
+    with pytest.raises(OSError, match="no space"):
+        await volumes.commit("ta-1", volume)
+    monkeypatch.undo()
+    assert volumes.files(volume) == []
+    assert list(volumes._objects._directory.iterdir()) == []
+    await volumes.commit("ta-1", volume)
+    assert contents(volumes, volume) == {"f": "x"}
+
+
+def test_what_a_killed_daemon_was_storing_is_removed_by_the_next(tmp_path):
+    objects = ObjectStore(tmp_path / "contents")
+    addition = Addition(tmp_path / "contents")
+    (tmp_path / "f").write_text("x")
+    addition.add(tmp_path / "f")
+    objects.put("0" * 64, b"kept")
+    assert len(list((tmp_path / "contents").iterdir())) == 2
+    again = ObjectStore(tmp_path / "contents")
+    assert [path.name for path in (tmp_path / "contents").iterdir()] == ["00"]
+    assert again.has("0" * 64)
 
 
 async def test_a_file_that_is_in_use_is_replaced_and_never_written_in_place(volumes, volume):

@@ -111,6 +111,53 @@ def test_crashes_in_a_row_wait_longer_and_at_last_end_the_input():
     assert state.retry_count == 0
 
 
+def kill(state: InputState, *, after: float, commit: float | None = None) -> InputState:
+    """A container takes the input when it is due, publishes a change ``commit`` s later, dies ``after`` s."""
+    began = state.due
+    state = scheduler.start(state, "ta-1", began)
+    if commit is not None:
+        state = scheduler.committed(state, "ta-1", began + commit)
+    return scheduler.gone(state, "ta-1", Gone.CRASHED, began + after)
+
+
+@pytest.mark.parametrize("death", [{"after": 5.0, "commit": 2.0}, {"after": 61.0}])
+def test_a_training_that_comes_forward_may_be_killed_any_number_of_times(death):
+    state = InputState()
+    for _ in range(200):
+        state = kill(state, **death)
+        assert (state.status, state.crashes) == (InputStatus.DELAYED, 1)
+
+
+@pytest.mark.parametrize(
+    "death", [{"after": 0.0}, {"after": 0.5, "commit": 0.4}, {"after": 30.0}, {"after": 59.0, "commit": 0.1}]
+)
+def test_a_container_that_does_not_come_forward_is_ended_at_last(death):
+    """Negative control: nothing published after the first second, and not held for longer than a minute."""
+    state = InputState()
+    for _ in range(scheduler.CRASHES_ALLOWED - 1):
+        state = kill(state, **death)
+        assert state.status is InputStatus.DELAYED
+    assert kill(state, **death).status is InputStatus.DONE
+
+
+def test_crashes_before_a_sign_of_life_do_not_count_against_those_after_it():
+    state = InputState()
+    for _ in range(scheduler.CRASHES_ALLOWED - 1):
+        state = kill(state, after=0.1)
+    state = kill(state, after=3.0, commit=2.0)
+    for _ in range(scheduler.CRASHES_ALLOWED - 2):
+        state = kill(state, after=0.1)
+    assert state.status is InputStatus.DELAYED
+    assert kill(state, after=0.1).status is InputStatus.DONE
+
+
+def test_a_commit_of_a_container_that_no_longer_holds_the_input_counts_for_nothing():
+    state = kill(InputState(), after=0.1)
+    assert scheduler.committed(state, "ta-1", 100.0) == state
+    state = scheduler.start(state, "ta-2", 100.0)
+    assert scheduler.committed(state, "ta-1", 110.0) == state
+
+
 def test_preemptions_in_any_number_never_end_an_input():
     state = InputState()
     for number in range(100):
