@@ -27,6 +27,7 @@ ALLOWED_OF_OURS = {
         "remote.training",
         "remote.attempt_ports",
     ],
+    "remote.emitter": [],
     "remote.attempt_ports": ["remote.vocabulary", "remote.records", "remote.training"],
     "tui_app.watcher": ["tui_app", "remote.vocabulary", "remote.records"],
     "tui_app.state": ["tui_app.state", "remote.vocabulary"],
@@ -41,6 +42,7 @@ ALLOWED_OF_OURS = {
     "tui_app": ["tui_app", "remote.vocabulary"],
 }
 FORBIDDEN_OUTSIDE = {
+    "remote.emitter": ["msgspec", "psutil", "torch", "textual"],
     "remote.vocabulary": ["modal", "torch", "transformers", "textual", "wandb", "numpy"],
     "remote.training": ["modal", "textual"],
     "tui_app.state": ["textual", "sqlite3"],

@@ -17,6 +17,7 @@ from tui_app.state import attempts
 from tui_app.state.commits import resumed_at, rewound
 from tui_app.state.endings import preempted
 from tui_app.state.fields import Fields
+from tui_app.state.levels import Level
 from tui_app.state.view import AttemptView, NextDrill, RunView
 
 MAX_CONFIG_BYTES = 16_384
@@ -43,6 +44,7 @@ def spawned(view: RunView, event: Event, fields: Fields) -> RunView:
     return replace(
         view,
         generation=generation,
+        level=Level.L2 if fields.text("verb") == "adopt" else view.level,
         call_id=call_id or view.call_id,
         spawned_at=event.t,
         by=fields.text("by"),
@@ -50,8 +52,8 @@ def spawned(view: RunView, event: Event, fields: Fields) -> RunView:
         config=config if _storable(config) else {},
         max_retries=limit if limit is not None else view.max_retries,
         of=steps if steps is not None else view.of,
-        gpu_requested=view.gpu_requested if view.gpu_requested is not None else Fields(config).text("gpu"),
-        gpu_requested_count=_gpus_asked(view, Fields(config)),
+        gpu_requested=_gpu_asked(view, config),
+        gpu_requested_count=_gpus_asked(view, config),
         drills=_drills_ahead(view, Fields(config)),
     )
 
@@ -89,11 +91,18 @@ def _drills_ahead(view: RunView, config: Fields) -> tuple[NextDrill, ...]:
     return tuple(sorted(found, key=lambda drill: (drill.step, drill.kind)))
 
 
-def _gpus_asked(view: RunView, config: Fields) -> int | None:
-    if view.gpu_requested_count is not None:
+def _gpu_asked(view: RunView, config: dict[str, Any]) -> str | None:
+    """A config without the word does not ask for none: nobody has said."""
+    if view.gpu_requested is not None or "gpu" not in config:
+        return view.gpu_requested
+    return Fields(config).text("gpu")
+
+
+def _gpus_asked(view: RunView, config: dict[str, Any]) -> int | None:
+    if view.gpu_requested_count is not None or "gpu" not in config:
         return view.gpu_requested_count
     try:
-        return gpu_count(config.text("gpu"))
+        return gpu_count(Fields(config).text("gpu"))
     except ConfigError:
         return None
 

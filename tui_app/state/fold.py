@@ -24,6 +24,7 @@ import msgspec
 from remote.vocabulary.events import Event
 from remote.vocabulary.run_states import AttemptPhase
 from tui_app.state import attempts
+from tui_app.state.adoption import adopted, container_seen
 from tui_app.state.beginnings import claimed, spawned
 from tui_app.state.commits import commit_failed, committed, loaded
 from tui_app.state.endings import attempt_ended, command_received, draining, retry_scheduled, run_ended
@@ -140,6 +141,8 @@ def _drill_executed(view: RunView, event: Event, fields: Fields) -> RunView:
 
 _HANDLERS: dict[str, Callable[[RunView, Event, Fields], RunView]] = {
     "run.spawned": spawned,
+    "run.adopted": adopted,
+    "container.seen": container_seen,
     "attempt.claimed": claimed,
     "phase.changed": _phase_changed,
     "gpu.found": _gpu_found,

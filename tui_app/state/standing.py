@@ -66,7 +66,8 @@ def _settle_step(view: RunView) -> RunView:
 
 def _state(view: RunView, attempt: AttemptView | None) -> tuple[RunState, float | None]:
     if attempt is None:
-        return (RunState.STARTING if view.call_id else RunState.QUEUED), view.spawned_at
+        begun = view.call_id and view.level.has_records
+        return (RunState.STARTING if begun else RunState.QUEUED), view.spawned_at
     if attempt.cause is not None:
         if view.backoff is not None:
             return RunState.BACKOFF, attempt.ended_at
@@ -79,12 +80,14 @@ def _state(view: RunView, attempt: AttemptView | None) -> tuple[RunState, float 
     stepping = _first(attempt, _STEPPED)
     if stepping is not None:
         return RunState.RUNNING, stepping
-    if attempt.first_step is not None:
+    if attempt.first_step is not None or not view.level.has_records:
         return RunState.RUNNING, attempt.claimed_at
     return RunState.STARTING, attempt.claimed_at
 
 
 def _phase(view: RunView, attempt: AttemptView | None) -> tuple[AttemptPhase | None, float | None]:
+    if not view.level.has_records and (attempt is None or attempt.cause is None):
+        return None, None
     if attempt is None:
         return (AttemptPhase.BOOTING, view.spawned_at) if view.call_id else (None, None)
     if attempt.cause is not None:

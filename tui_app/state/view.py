@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from remote.vocabulary.run_states import AttemptPhase, EndCause, FailureReason, RunState, StartKind
+from tui_app.state.levels import Level
 
 REWARD_TAIL = 64
 RECENT_COMMITS = 32
@@ -100,6 +101,9 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """One run as its events tell it. ``attempts`` is oldest first; ``metrics`` are the newest step's."""
 
     run: str
+    level: Level = Level.OWN
+    function: str = ""
+    """The function that a foreign call is of, as the platform names it."""
     state: RunState = RunState.QUEUED
     state_since: float | None = None
     reason: FailureReason | None = None

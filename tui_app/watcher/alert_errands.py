@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from remote.vocabulary.events import iso
-from tui_app.state.alerts import RULES, AlertBook, acknowledge, snooze
+from tui_app.state.alert_book import AlertBook
+from tui_app.state.alert_rules import RULES
+from tui_app.state.alerts import acknowledge, snooze
 from tui_app.watcher.errand import Errand, Result, done, refused
 
 

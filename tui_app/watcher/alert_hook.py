@@ -23,7 +23,7 @@ from typing import Any
 from remote.vocabulary.events import iso
 from tui_app.config import SettingError, load
 from tui_app.journal.writer import JournalWriter
-from tui_app.state.alerts import Alert
+from tui_app.state.alert_book import Alert
 from tui_app.text_safety import shown
 
 LOOK_SECONDS = 1.0

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from tui_app.journal.records import LogLine
 from tui_app.watcher.inference import CallState
 
@@ -26,6 +28,16 @@ class CallRefusedError(RuntimeError):
     """The target refused what was asked, in its own words."""
 
 
+class CallInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What the platform tells of a call. ``task_id`` is the container that has it, empty while none has;
+    ``function`` its function's name, empty if it is not told; a map has more ``inputs`` than one."""
+
+    state: CallState
+    task_id: str = ""
+    function: str = ""
+    inputs: int = 1
+
+
 class Calls(Protocol):
     """Calls of `train` and the containers that carry them out. LinkError from every method."""
 
@@ -38,6 +50,13 @@ class Calls(Protocol):
     def state(self, call_id: str) -> CallState:
         """What became of a call, without reading its result."""
 
+    def describe(self, call_id: str) -> CallInfo:
+        """As `state`, with where the call is and what it is a call of."""
+
+    def calls_of(self, app_id: str) -> Mapping[str, CallInfo] | None:
+        """The calls of an app that have printed something lately, oldest first; None for an unknown app.
+        There is no public list of calls, so one that has printed nothing is not among them."""
+
     def cancel(self, call_id: str, *, kill: bool = False) -> None:
         """End a call for good, without a retry; ``kill`` also ends its container."""
 
@@ -45,5 +64,6 @@ class Calls(Protocol):
         """Interrupt one container as a preemption does; its input starts again elsewhere.
         CallRefusedError."""
 
-    def logs(self, call_id: str, since: float) -> Sequence[LogLine]:
-        """What the call's containers printed at or after ``since`` (unix seconds), oldest first."""
+    def logs(self, call_id: str, since: float | None) -> Sequence[LogLine]:
+        """What the call's containers printed at or after ``since`` (unix seconds; None is the call's
+        beginning), oldest first."""

@@ -128,6 +128,8 @@ class StopErrand(CommandErrand):
             return done(f"{view.run} is {view.state}")
         if not self.is_sent and (why := self.refusal(view)) is not None:
             return refused(why)
+        if not view.level.has_records:
+            return self._cancel_and_wait(view)
         attempt = current_attempt(view)
         if not self.attempt and (attempt is None or attempt.cause is not None):
             self.mark_sent()
@@ -152,6 +154,18 @@ class StopErrand(CommandErrand):
             return done(
                 f"it did not stop within {waited:.0f} s; its call was cancelled and its container ended"
             )
+        return None
+
+    def _cancel_and_wait(self, view: RunView) -> Result | None:
+        """Of a trainer that reads no commands: its call is cancelled, and then watched until it is over."""
+        if self._cancelled_at is None:
+            self.mark_sent(view.attempt.number if view.attempt else 0)
+            self.tools.calls.cancel(view.call_id)
+            self._cancelled_at = self.tools.clock()
+            self.tools.wake(view.run)
+        elif self.tools.clock() - self._cancelled_at > KILL_AFTER_SECONDS:
+            self.tools.calls.cancel(view.call_id, kill=True)
+            return done("its call was cancelled; it did not end, so its container was ended")
         return None
 
     def _grace(self, view: RunView) -> float:
@@ -180,7 +194,8 @@ class PreemptErrand(CommandErrand):
         if (why := self.refusal(view)) is not None or view.attempt is None:
             return refused(why or f"{view.run} has no attempt")
         self.attempt = view.attempt.number
-        note(self.table(), self.command(view), clock=self.tools.clock)
+        if view.level.has_records:
+            note(self.table(), self.command(view), clock=self.tools.clock)
         self.mark_sent(self.attempt)
         task = view.attempt.task_id
         try:

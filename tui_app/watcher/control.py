@@ -17,6 +17,7 @@ from remote.vocabulary.commands import Outcome, OutcomeState, Verb
 from remote.vocabulary.events import Severity
 from tui_app.journal.intents import IntentReader
 from tui_app.journal.records import Draft
+from tui_app.watcher.adopt_errand import AdoptErrand
 from tui_app.watcher.alert_errands import AcknowledgeErrand, SnoozeErrand
 from tui_app.watcher.call_errands import ResumeErrand, SpawnErrand
 from tui_app.watcher.calls import CallRefusedError, LinkError, NotDeployedError
@@ -32,6 +33,7 @@ ERRANDS: dict[Verb, type[Errand]] = {
     Verb.PREEMPT: PreemptErrand,
     Verb.ACKNOWLEDGE: AcknowledgeErrand,
     Verb.SNOOZE: SnoozeErrand,
+    Verb.ADOPT: AdoptErrand,
 }
 _LOG = logging.getLogger(__name__)
 

@@ -51,7 +51,7 @@ def watch(locations: Locations, on_alert: Sequence[str] = ()) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     started_at = psutil.Process().create_time()
-    with hold_lock(locations, pid=os.getpid(), started_at=started_at):
+    with hold_lock(locations, pid=os.getpid(), started_at=started_at, on_alert=on_alert):
         process = WatcherProcess(locations, started_at, stop, on_alert)
         process.run()
 

@@ -20,23 +20,26 @@ from modal.exception import (
     ClientClosed,
     ConnectionError,
     InternalError,
+    InvalidError,
     NotFoundError,
     ServiceError,
 )
 from modal.exception import TimeoutError as ModalTimeoutError
-from modal.types import InputStatus
+from modal.types import InputInfo, InputStatus
 
 from remote.records.errors import RecordError
 from remote.records.tables import ModalTable
 from tui_app.journal.records import LogLine
 from tui_app.targets import TOKEN_REFUSED
-from tui_app.watcher.calls import CallRefusedError, LinkError, NotDeployedError
+from tui_app.watcher.calls import CallInfo, CallRefusedError, LinkError, NotDeployedError
 from tui_app.watcher.inference import CallState
 
 APP = "middlewatch-trainer"
 PROFILE = "Trainer"
 STOP_SECONDS = 60.0
 MAX_LOG_LINES = 5000
+APP_LOG_LINES = 2000
+"""How many of an app's newest lines are searched for its calls."""
 _NOT_DEPLOYED = f"the trainer app {APP} is not deployed on this target; run: middlewatch deploy"
 _STATES = {
     InputStatus.PENDING: CallState.PENDING,
@@ -120,13 +123,26 @@ class ModalCalls:
 
     def state(self, call_id: str) -> CallState:
         """See `Calls.state`."""
+        return self.describe(call_id).state
+
+    def describe(self, call_id: str) -> CallInfo:
+        """See `Calls.describe`."""
         try:
             with link():
                 inputs = modal.FunctionCall.from_id(call_id).get_call_graph()
-        except NotFoundError:
-            return CallState.UNKNOWN
-        statuses = [each.status for each in inputs if each.function_call_id == call_id]
-        return _STATES.get(statuses[0], CallState.PENDING) if statuses else CallState.PENDING
+        except (NotFoundError, InvalidError):
+            return CallInfo(state=CallState.UNKNOWN)
+        return in_graph(call_id, inputs)
+
+    def calls_of(self, app_id: str) -> dict[str, CallInfo] | None:
+        """See `Calls.calls_of`."""
+        try:
+            with link():
+                lines = list(modal.App.lookup(app_id).logs.tail(APP_LOG_LINES))
+        except (NotFoundError, InvalidError):
+            return None
+        calls = dict.fromkeys(each for line in lines for each in line.context_ids if each.startswith("fc-"))
+        return {call: self.describe(call) for call in calls}
 
     def cancel(self, call_id: str, *, kill: bool = False) -> None:
         """See `Calls.cancel`."""
@@ -145,17 +161,36 @@ class ModalCalls:
         if done.returncode != 0:
             raise CallRefusedError(_last_line(done.stderr or done.stdout))
 
-    def logs(self, call_id: str, since: float) -> list[LogLine]:
+    def logs(self, call_id: str, since: float | None) -> list[LogLine]:
         """See `Calls.logs`."""
         lines: list[LogLine] = []
         with link():
             logs = modal.FunctionCall.from_id(call_id).logs
-            for entry in logs.fetch(since=datetime.fromtimestamp(since, UTC)):
+            for entry in logs.fetch(since=None if since is None else datetime.fromtimestamp(since, UTC)):
                 t = entry.timestamp.timestamp()
-                lines += [LogLine(t, entry.source, text) for text in entry.message.splitlines()]
+                task = next((each for each in entry.context_ids if each.startswith("ta-")), "")
+                words = entry.message.splitlines()
+                lines += [LogLine(t, entry.source, text, task_id=task) for text in words]
                 if len(lines) >= MAX_LOG_LINES:
                     break
         return lines
+
+
+def in_graph(call_id: str, graph: Sequence[InputInfo]) -> CallInfo:
+    """What a call graph tells of a call, which may be a child of another one. A map is pending while one
+    of its inputs is, and as bad as the worst of them after that."""
+    own, ahead = list[InputInfo](), list(graph)
+    while ahead:
+        each = ahead.pop()
+        ahead += each.children
+        own += [each] if each.function_call_id == call_id else []
+    if not own:
+        return CallInfo(state=CallState.PENDING)
+    states = {_STATES.get(each.status, CallState.PENDING): each for each in own}
+    done = states.pop(CallState.SUCCESS, None)
+    state = CallState.PENDING if CallState.PENDING in states else next(iter(states), CallState.SUCCESS)
+    shown = states.get(state, done) or own[0]
+    return CallInfo(state=state, task_id=shown.task_id, function=shown.function_name, inputs=len(own))
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from tui_app.watcher.errand import Tools
 from tui_app.watcher.follower import Follower
 from tui_app.watcher.link import Link
 from tui_app.watcher.modal_calls import ModalCalls, open_table, workspace
+from tui_app.watcher.outside_follower import OutsideFollower
 from tui_app.watcher.rounds import Rounds
 from tui_app.watcher.run_records import ListedTable, OpenTable
 
@@ -68,8 +69,9 @@ class Scout:
             except Exception:
                 self._table = None  # it may have been made anew, under another id
                 raise
-        for entry in entries:
-            self._follow(entry.run)
+        adopted = [run for run in self._journal.runs() if not self._journal.view(run).level.has_records]
+        for run in [*(entry.run for entry in entries), *adopted]:
+            self._follow(run)
         return REGISTRY_SECONDS
 
     def wake(self, run: str) -> None:
@@ -78,6 +80,11 @@ class Scout:
         self._rounds.wake(f"run/{run}")
 
     def _follow(self, run: str) -> None:
-        if f"run/{run}" not in self._rounds:
+        if f"run/{run}" in self._rounds:
+            return
+        follower: Follower | OutsideFollower
+        if self._journal.view(run).level.has_records:
             follower = Follower(run, self._journal, self._open_table, self._calls)
-            self._rounds.add(f"run/{run}", follower.look)
+        else:
+            follower = OutsideFollower(run, self._journal, self._calls)
+        self._rounds.add(f"run/{run}", follower.look)

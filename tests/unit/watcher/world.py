@@ -17,7 +17,7 @@ from tui_app.journal.intents import IntentReader, IntentWriter
 from tui_app.journal.reader import JournalReader
 from tui_app.journal.records import LogLine
 from tui_app.journal.writer import JournalWriter
-from tui_app.watcher.calls import CallRefusedError, LinkError, NotDeployedError
+from tui_app.watcher.calls import CallInfo, CallRefusedError, LinkError, NotDeployedError
 from tui_app.watcher.control import Control
 from tui_app.watcher.errand import Tools
 from tui_app.watcher.follower import Follower
@@ -60,6 +60,7 @@ class World:
         self.link_is_up = self.is_deployed = True
         self.tables: dict[str, DictTable] = {}
         self.states: dict[str, CallState] = {}
+        self.tasks: dict[str, str] = {}
         self.spawned: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
         self.cancelled: list[tuple[str, bool]] = []
         self.stopped: list[str] = []
@@ -138,9 +139,17 @@ class World:
             raise CallRefusedError(self.refuses_stop)
         self.stopped.append(task_id)
 
-    def logs(self, call_id: str, since: float) -> Sequence[LogLine]:
+    def describe(self, call_id: str) -> CallInfo:
+        state = self.state(call_id)
+        return CallInfo(state=state, task_id=self.tasks.get(call_id, ""), function="Trainer.*")
+
+    def calls_of(self, app_id: str) -> dict[str, CallInfo] | None:
         self.reach()
-        return [line for line in self.printed if line.t >= since]
+        return None if app_id != "ap-1" else {call: self.describe(call) for call in self.states}
+
+    def logs(self, call_id: str, since: float | None) -> Sequence[LogLine]:
+        self.reach()
+        return [line for line in self.printed if since is None or line.t >= since]
 
     # what happens in it
 
