@@ -38,5 +38,5 @@ down:  ## stop every process that Middlewatch started
 clean:  ## forget the installed environment
 	rm -rf .venv
 
-setup-base setup-trainer setup-dev: setup-%:
+setup-base setup-trainer setup-serve setup-dev: setup-%:
 	@$(PYTHON) scripts/install.py $*

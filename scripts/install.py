@@ -1,6 +1,10 @@
 """Sets up .venv in stages: base, trainer (torch), dev. Run by make; standard library only.
 
-    python3 scripts/install.py base | trainer | dev
+    python3 scripts/install.py base | trainer | serve | dev
+
+For dev it also sees to two of the distribution's programs, bubblewrap for the tests of volumes at an app's
+own paths and chromium for the test of the dashboard in a browser; nothing else needs them, and without
+them those tests are skipped.
 
 A stage that is already there for its lock file is not touched, so a second call takes a few
 milliseconds. torch is the heavy part: it comes after the base, with pip's progress shown and its
@@ -12,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -24,7 +29,21 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PIP = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
-STAGES = {"base": ("base",), "trainer": ("base", "trainer"), "dev": ("base", "trainer", "dev")}
+STAGES = {
+    "base": ("base",),
+    "trainer": ("base", "trainer"),
+    "serve": ("base", "serve"),
+    "dev": ("base", "trainer", "serve", "dev"),
+}
+TOOLS = (
+    ("bubblewrap", ("bwrap",), "the tests of volumes at an app's own paths"),
+    (
+        "chromium",
+        ("chromium", "chromium-browser", "google-chrome"),
+        "the test of the dashboard in a browser (100 MB)",
+    ),
+)
+"""The distribution's package, the programs of which one is enough, and what it is for."""
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 LARGE_BYTES = 500e6
 
@@ -34,6 +53,9 @@ def main(wanted: str) -> None:
         stop(
             f"Python {platform.python_version()} is too old; 3.11 or newer is needed: make PYTHON=python3.12"
         )
+    if wanted == "dev":
+        for package, programs, purpose in TOOLS:
+            see_to(package, programs, purpose)
     missing = [stage for stage in STAGES[wanted] if not done(stage)]
     if not missing:
         return
@@ -57,6 +79,19 @@ def main(wanted: str) -> None:
             )
         marker(stage).write_text(fingerprint(stage))
         say(f"[{position}/{len(missing)}] {stage} ready in {time.monotonic() - started:.0f} s")
+
+
+def see_to(package: str, programs: tuple[str, ...], purpose: str) -> None:
+    """From the distribution where we may; else say what it is for. It never stops the set-up."""
+    if sys.platform != "linux" or any(shutil.which(program) for program in programs):
+        return
+    if shutil.which("apt-get") and (os.geteuid() == 0 or os.environ.get("CI")):
+        say(f"    {package}, for {purpose}")
+        before = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        command = [*before, "apt-get", "install", "--yes", "--no-install-recommends", package]
+        subprocess.run(command, capture_output=True, check=False)
+    if not any(shutil.which(program) for program in programs):
+        say(f"    without {package}, {purpose} is skipped. Debian: sudo apt install {package}")
 
 
 def create_environment() -> None:

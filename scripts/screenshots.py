@@ -27,6 +27,7 @@ from tui_app.actions import ACTIONS  # noqa: E402
 from tui_app.app import Middlewatch  # noqa: E402
 from tui_app.demo import RUN, deploying, spawn_named, stage, views  # noqa: E402
 from tui_app.locations import Locations  # noqa: E402
+from tui_app.remembered import Layout  # noqa: E402
 from tui_app.requests import await_outcome, submit  # noqa: E402
 from tui_app.screens.desk_screen import KEY_NAMES  # noqa: E402
 from tui_app.screens.tabs import TABS  # noqa: E402
@@ -39,6 +40,8 @@ FOLDER = ROOT / "screenshots"
 SIZES = ((80, 24), (120, 40))
 STEPS_TO_SHOW = 90
 """After the demo's exception and its preemption, so that both are in the picture."""
+SHORT, STEPS_OF_THE_SHORT = "sort-digits-short", 20
+"""A second run, so that home has a list and compare something to compare."""
 PATIENCE_SECONDS = 600.0
 STOP_SECONDS = 30.0
 
@@ -54,8 +57,12 @@ class Shot:
 TABBED = (
     *(Shot(tab.id, (KEY_NAMES.get(tab.key, tab.key),)) for tab in TABS),
     Shot("cursor", ("S", "N")),
+    Shot("events", ("e",)),
+    Shot("spawn", ("s",)),
+    Shot("spawn-learning", ("s", "pagedown", "pagedown")),
 )
-"""The tabs, and the charts with their cursor on the newest anomaly."""
+"""The tabs, the charts with their cursor on the newest anomaly, the events alone, the spawn form."""
+COMPARED = Shot("compare", ("escape", "g", "space", "space", "equals_sign"))
 
 
 def main() -> int:
@@ -104,7 +111,8 @@ def start(locations: Locations, started: contextlib.ExitStack) -> str:
             ensure_watcher(locations, "local")
         started.callback(stop_watcher, locations)
     with stage(sys.stdout, "spawning a run"):
-        run = spawn_named(locations, RUN, demo(RunConfig(), patient=True))
+        run = spawn_named(locations, RUN, demo(RunConfig(eval_interval=20), patient=True))
+        spawn_named(locations, SHORT, RunConfig(steps=STEPS_OF_THE_SHORT))
     started.callback(stop_run, locations, run)
     return run
 
@@ -129,6 +137,8 @@ def wait_for_steps(locations: Locations, run: str) -> RunView:
 async def shoot(locations: Locations, view: RunView) -> list[str]:
     FOLDER.mkdir(exist_ok=True)
     shots = [Shot("run"), Shot("home", ("escape",)), Shot("help", ("question_mark",)), *TABBED]
+    if len(views(locations)) > 1:
+        shots.append(COMPARED)
     if key := confirm_key(view):
         shots.append(Shot("confirm", (key,)))
     names = []
@@ -143,12 +153,14 @@ async def shoot(locations: Locations, view: RunView) -> list[str]:
 
 async def picture_of(locations: Locations, run: str, shot: Shot, size: tuple[int, int]) -> str:
     app = Middlewatch(locations, run, ascii_art=False)
+    app.layout_kept, app.keep_layout = Layout(), lambda layout: None
     async with app.run_test(size=size) as pilot:
         while app.desk.track.last_step < STEPS_TO_SHOW:
             await pilot.pause(0.05)
         await pilot.pause(0.5)
         for key in shot.keys:
             await pilot.press(key)
+            await pilot.pause(0.1)
         await pilot.pause(0.5)
         return app.export_screenshot(title=f"middlewatch open {run}")
 

@@ -3,7 +3,7 @@
     action = ACTIONS["preempt"]
     action.key, action.label, action.danger          # 'p', 'preempt-test', Danger.COSTLY
     action.refusal(view)                             # why not now, in a sentence; None if it can be done
-    action.cost(view)                                # what it would cost, in sentences
+    action.cost(view, at_stake)                      # what it would cost, in sentences
     action.cli("r7")                                 # 'middlewatch preempt r7'
 
 Pure: it looks at a view and says; whoever shows it asks `tui_app.requests` to do it. The watcher
@@ -18,6 +18,8 @@ from enum import StrEnum
 
 from remote.vocabulary.commands import Verb
 from remote.vocabulary.run_states import RunState
+from tui_app.state.cost import Cost, gpu_time
+from tui_app.state.levels import Level, needs_records, reported
 from tui_app.state.standing import current_attempt
 from tui_app.state.view import RunView
 
@@ -43,7 +45,7 @@ class Action:
     command: str
     needs_run: bool = True
     refuse: Callable[[RunView], str | None] = lambda view: None
-    costs: Callable[[RunView], list[str]] = lambda view: []
+    costs: Callable[[RunView, Cost | None], list[str]] = lambda view, stake: []
 
     def cli(self, run: str) -> str:
         """The same on the command line."""
@@ -55,9 +57,10 @@ class Action:
             return f"{self.label}: no run is selected" if self.needs_run else None
         return self.refuse(view)
 
-    def cost(self, view: RunView) -> list[str]:
-        """What doing it would lose or start, as sentences; empty where nothing is at stake."""
-        return self.costs(view)
+    def cost(self, view: RunView, at_stake: Cost | None = None) -> list[str]:
+        """What doing it would lose or start, as sentences; empty where nothing is at stake. ``at_stake``
+        is the GPU time since the last commit, where it is to be said."""
+        return self.costs(view, at_stake)
 
 
 def _needs_live_attempt(view: RunView, what: str) -> str | None:
@@ -68,7 +71,7 @@ def _needs_live_attempt(view: RunView, what: str) -> str | None:
 
 
 def _refuse_checkpoint(view: RunView) -> str | None:
-    missing = _needs_live_attempt(view, "a checkpoint")
+    missing = needs_records(view, "checkpoint") or _needs_live_attempt(view, "a checkpoint")
     if missing is None and view.state is RunState.PREEMPTING:
         return f"{view.run} is being preempted; it saves by itself if there is time"
     return missing
@@ -85,6 +88,9 @@ def _refuse_preempt(view: RunView) -> str | None:
 
 
 def _refuse_resume(view: RunView) -> str | None:
+    if view.level is not Level.OWN:
+        again = "its next call goes on with the run" if view.level is Level.L2 else "adopt its next call"
+        return f"{view.run} is not of our trainer ({view.level}): start it the way it was started; {again}"
     if not view.state.is_terminal:
         return f"{view.run} is live ({view.state}); only a run that has ended can be resumed"
     if view.state is RunState.SUCCEEDED and view.of is not None and view.step >= view.of:
@@ -98,26 +104,33 @@ def _refuse_stop(view: RunView) -> str | None:
     return f"{view.run} is stopping already" if view.state is RunState.STOPPING else None
 
 
-def _preempt_costs(view: RunView) -> list[str]:
+def _preempt_costs(view: RunView, stake: Cost | None) -> list[str]:
     attempt = view.attempt
     who = f"attempt {attempt.number} of {view.run}" if attempt else view.run
     grace = view.config.get("grace_seconds", 30.0)
     return [
         f"A real interrupt goes to {who}{_on_gpus(view)}; after {grace:g} s of grace it is killed.",
-        _uncommitted(view, "are done again if they cannot be saved in time"),
+        _uncommitted(view, "done again if not saved in time"),
+        *_paid_again(stake),
         "It starts again by itself. A preemption uses up no retry.",
     ]
 
 
-def _stop_costs(view: RunView) -> list[str]:
+def _stop_costs(view: RunView, stake: Cost | None) -> list[str]:
+    if not view.level.has_records:
+        return [
+            f"The call of {view.run} is cancelled: its trainer reads no commands, so nothing is saved first.",
+            _uncommitted(view, "lost"),
+        ]
     return [
         f"{view.run}{_on_gpus(view)} ends as STOPPED at its next step boundary.",
-        _uncommitted(view, "are saved and committed first; lost if that fails"),
+        _uncommitted(view, "saved and committed first; lost if that fails"),
+        *_paid_again(stake),
         f"To go on later: middlewatch resume {view.run}",
     ]
 
 
-def _resume_costs(view: RunView) -> list[str]:
+def _resume_costs(view: RunView, stake: Cost | None) -> list[str]:
     start = f"step {view.committed_step}" if view.committed else "the start: nothing is committed"
     again = max(0, view.step - view.committed_step)
     lines = [f"A new call of {view.run} starts from {start}{_on_gpus(view)}."]
@@ -132,10 +145,20 @@ def _on_gpus(view: RunView) -> str:
 
 
 def _uncommitted(view: RunView, fate: str) -> str:
-    count = view.uncommitted_steps
+    count = reported(view).uncommitted
+    if count is None:
+        return "What of it is committed is not reported."
     if not count:
         return f"Step {view.step} is committed: no step is at stake now."
-    return f"{_steps(count)} since the commit of step {view.committed_step} {fate}."
+    return f"{_steps(count)} since the commit of step {view.committed_step}: {fate}."
+
+
+def _paid_again(stake: Cost | None) -> list[str]:
+    """The GPU time behind those steps, and its price where one is configured."""
+    if stake is None or not stake.is_something or stake.seconds is None:
+        return []
+    price = f", {stake.paid}" if stake.paid else f" (no price for {stake.gpu}: [prices] in the config)"
+    return [f"A kill now costs {gpu_time(stake.seconds)} since that commit{price}."]
 
 
 def _steps(count: int) -> str:

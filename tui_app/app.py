@@ -18,21 +18,26 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Resize
+from textual.events import Event, Key, MouseDown, Resize
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 
 from styles import sheet
 from tui_app.actions import ACTIONS, Action, Danger
+from tui_app.arming import HOW, Arming
 from tui_app.desk import Desk
 from tui_app.feed import ActingFeed, Feed, Wish
 from tui_app.locations import TARGETS, Locations
+from tui_app.options import AS_USUAL, Options
+from tui_app.remembered import Layout, load, save
 from tui_app.render.glyphs import ascii_only
+from tui_app.ringing import Ringer
 from tui_app.screens.desk_screen import VERBS, DeskScreen
 from tui_app.screens.home import HomeScreen
 from tui_app.screens.run import RunScreen
 from tui_app.screens.tabs import TABS
+from tui_app.state.cost import at_stake
 from tui_app.state.view import RunView
 from tui_app.terminal import TerminalApp
 from tui_app.theme import MIDDLEWATCH, chosen
@@ -68,7 +73,9 @@ class Middlewatch(TerminalApp[int]):
         run: str | None = None,
         *,
         read_only: bool = False,
+        rw: bool = False,
         ascii_art: bool | None = None,
+        options: Options = AS_USUAL,
         start_watcher: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -79,7 +86,11 @@ class Middlewatch(TerminalApp[int]):
         self.stylesheet.set_variables(self.get_css_variables())
         self.locations, self.read_only = locations, read_only
         self.clock = clock
+        self.arming = Arming(locations.target, read_only, clock() if rw else None)
         self.desk = Desk(locations.target)
+        self.desk.prices = options.prices
+        self.layout_kept = load(locations.state)
+        self._ringer = Ringer(options.bell, options.osc9)
         self.animation_level = "none"
         self._first_run = run
         self._told = False
@@ -164,12 +175,20 @@ class Middlewatch(TerminalApp[int]):
             self._waiting = None
         if not self.is_running or self.is_behind:
             return
-        self.desk.put(self.feed.take())
+        news = self.feed.take()
+        self.desk.put(news)
+        if news.alerts is not None:
+            self._ring(self._ringer.signals(news.alerts, self.clock()))
         screen = self._desk_screen()
         if screen is not None and screen.ready and (self.feed.caught_up or self._late()):
             self._ticked_at = time.monotonic()
             with self.batch_update():
                 screen.show_desk(self.desk, self.clock())
+
+    def _ring(self, signals: str) -> None:
+        """Send the bell or a notification straight to the terminal."""
+        if signals and self._driver is not None:
+            self._driver.write(signals)
 
     def _desk_screen(self) -> DeskScreen | None:
         """The screen that shows the desk, also below a dialog."""
@@ -213,6 +232,12 @@ class Middlewatch(TerminalApp[int]):
         self._watch(None)
         self.switch_screen(HomeScreen(selected))
 
+    def keep_layout(self, layout: Layout) -> None:
+        """Remember how the operator looks at things, off the loop."""
+        if layout != self.layout_kept:
+            self.layout_kept = layout
+            threading.Thread(target=save, args=(self.locations.state, layout), daemon=True).start()
+
     def say(self, state: str, text: str) -> None:
         """Put a sentence on the status line."""
         self.desk.report = Report(state, text, self.clock())
@@ -223,7 +248,7 @@ class Middlewatch(TerminalApp[int]):
         action = ACTIONS[action_id]
         summary = self.desk.summaries.get(run or "")
         view = summary.view if summary is not None else None
-        refusal = f"{action.label}: this dashboard is read-only" if self.read_only else action.refusal(view)
+        refusal = self.arming.refusal(action.label, self.clock()) or action.refusal(view)
         if refusal is not None:
             self.say("refused", refusal)
         elif action.id == "spawn":
@@ -232,6 +257,26 @@ class Middlewatch(TerminalApp[int]):
             self._confirm(action, view)
         elif view is not None:
             self._ask(action, view)
+
+    def toggle_arming(self) -> None:
+        """Let keys act on this target, or no longer."""
+        target = self.locations.target.upper()
+        if self.read_only:
+            self.say("refused", "this dashboard is read-only")
+        elif self.locations.target == TARGETS[0]:
+            self.say("done", f"{target} is always armed")
+        else:
+            self.arming = self.arming.toggled(self.clock())
+            armed = self.arming.armed(self.clock())
+            self.say(
+                "done", f"keys act on {target} now; W disarms" if armed else f"{target} is disarmed; {HOW}"
+            )
+
+    async def on_event(self, event: Event) -> None:
+        """Every key begins the idle time anew, before it does what it is for."""
+        if isinstance(event, Key | MouseDown):
+            self.arming = self.arming.touched(self.clock())
+        await super().on_event(event)
 
     def _confirm(self, action: Action, view: RunView) -> None:
         from tui_app.screens.confirm import ConfirmScreen
@@ -243,10 +288,15 @@ class Middlewatch(TerminalApp[int]):
                 self.say("cancelled", f"{action.label} {view.run}: nothing was done")
 
         typed = action.danger is Danger.DESTRUCTIVE and self.locations.target != TARGETS[0]
-        self.push_screen(ConfirmScreen(action, view, self.twin(action.cli(view.run)), typed=typed), decided)
+        stake = at_stake(view, self.clock(), self.desk.prices)
+        twin = self.twin(action.cli(view.run))
+        self.push_screen(ConfirmScreen(action, view, twin, at_stake=stake, typed=typed), decided)
 
     def _ask(self, action: Action, view: RunView) -> None:
         if self._actor is None or action.verb is None:
+            return
+        if (refusal := self.arming.refusal(action.label, self.clock())) is not None:
+            self.say("refused", refusal)
             return
         if view.state.is_terminal:
             wish = Wish(action.verb, view.run, None, {"config": view.config})
@@ -255,7 +305,8 @@ class Middlewatch(TerminalApp[int]):
         self._actor.ask(wish)
 
     def ask(self, wish: Wish) -> None:
-        """Write a wish down, unless this dashboard only looks."""
+        """Write a wish about our own alerts down, unless this dashboard only looks: it touches no run, and
+        so needs no arming."""
         if self._actor is None:
             self.say("refused", f"{wish.words}: this dashboard is read-only")
         else:
@@ -273,6 +324,8 @@ class Middlewatch(TerminalApp[int]):
         def decided(wish: Wish | None) -> None:
             if wish is not None and self._actor is not None:
                 self._actor.ask(wish)
+                for home in (screen for screen in self.screen_stack if isinstance(screen, HomeScreen)):
+                    home.expect(wish.run)
             else:
                 self.say("cancelled", "spawn: nothing was started")
 
@@ -289,6 +342,7 @@ class Middlewatch(TerminalApp[int]):
             )
         for tab in TABS:
             yield SystemCommand(f"tab {tab.label} ({tab.key})", tab.help, lambda t=tab: desk.action_tab(t.id))
+        yield SystemCommand("arm, disarm (W)", "whether keys act on MODAL", self.toggle_arming)
         yield SystemCommand("help (?)", "every key, and what it would do now", desk.action_help)
         if isinstance(desk, RunScreen):
             yield SystemCommand("back (esc)", "to the list of runs", desk.action_back)
@@ -325,11 +379,15 @@ def run_app(
     run: str | None = None,
     read_only: bool = False,
     *,
+    rw: bool = False,
     ascii_art: bool | None = None,
+    options: Options = AS_USUAL,
 ) -> int:
-    """Show the dashboard until it is closed; the exit status. Says which runs go on."""
+    """Show the dashboard until it is closed; the exit status. Says which runs go on. ``rw`` arms it."""
     gc.disable()  # until the first screen stands: nothing that is made until then is garbage
-    app = Middlewatch(locations, run, read_only=read_only, ascii_art=ascii_art, start_watcher=True)
+    app = Middlewatch(
+        locations, run, read_only=read_only, rw=rw, ascii_art=ascii_art, options=options, start_watcher=True
+    )
     status = app.run()
     live = [s.view.run for s in app.desk.summaries.values() if not s.view.state.is_terminal]
     if live:

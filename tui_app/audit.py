@@ -42,8 +42,8 @@ def deeds(reader: JournalReader, intents: Iterable[Intent], run: str | None = No
     found = {deed.id: deed for deed in _ours(intents, reader.outcomes(run), run)}
     names = [run] if run is not None else [summary.view.run for summary in reader.views()]
     for name in names:
-        for types in (ASKED, ANSWERED):  # an answer may have arrived before the question was seen
-            for event in _events(reader, name, types):
+        for type_ in (*ASKED, *ANSWERED):  # an answer may have arrived before the question was seen
+            for event in _events(reader, name, (type_,)):  # one type at a time is a look into an index
                 _add(found, event)
     return sorted(found.values(), key=lambda deed: (deed.t, deed.id))
 

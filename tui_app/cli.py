@@ -35,12 +35,14 @@ _CODES = {
 }
 """By class name, so that none has to be imported before it was raised."""
 _MODULES = {
-    "reading": ("open", "list", "show", "logs"),
+    "opening": ("open",),
+    "reading": ("list", "show", "logs"),
     "spawning": ("spawn",),
     "acting": ("checkpoint", "preempt", "resume", "stop"),
     "alerting": ("alerts", "watch", "acknowledge", "snooze"),
     "telling": ("triage", "export", "audit"),
     "replaying": ("replay",),
+    "serving": ("serve",),
     "places": ("cloud", "deploy", "demo", "down", "doctor"),
     "keeping": ("prune",),
     "completing": ("completion",),

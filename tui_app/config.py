@@ -3,7 +3,11 @@
     settings = load(flags={"target": None})
     settings["target"].value, settings["target"].origin      # 'local', 'default'
 
-The file is ``config.toml`` (`tui_app.locations.config_file`), the variables are ``MIDDLEWATCH_*``.
+    load_prices().of("H100")                                 # an hour's price, None where none is configured
+
+The file is ``config.toml`` (`tui_app.locations.config_file`), the variables are ``MIDDLEWATCH_*``. Its
+table ``[prices]`` has the price of an hour of one GPU by type, and ``currency``; nothing has a price by
+default.
 A value that is not allowed is refused with its origin and what is allowed. What a run is asked to do
 is `remote.vocabulary.run_config`, not here.
 """
@@ -17,8 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from tui_app.locations import TARGETS, config_file
+from tui_app.state.cost import Prices
 
 PREFIX = "MIDDLEWATCH_"
+PRICES = "prices"
+MOST_CURRENCY = 8
 
 
 class SettingError(ValueError):
@@ -33,8 +40,15 @@ class Setting:
     origin: str
 
 
-DEFAULTS = {"target": "local", "read_only": "no", "ascii": "auto", "on_alert": ""}
-ALLOWED = {"target": TARGETS, "read_only": ("no", "yes"), "ascii": ("auto", "no", "yes")}
+DEFAULTS = {"target": "local", "read_only": "no", "ascii": "auto", "on_alert": "", "bell": "no", "osc9": "no"}
+_YES_NO = ("no", "yes")
+ALLOWED = {
+    "target": TARGETS,
+    "read_only": _YES_NO,
+    "ascii": ("auto", *_YES_NO),
+    "bell": _YES_NO,
+    "osc9": _YES_NO,
+}
 """The settings that are one of a few words; ``on_alert`` is a command."""
 
 
@@ -51,6 +65,22 @@ def load(
     for name, default in DEFAULTS.items():
         found[name] = _chosen(name, default, flags.get(name), environment, from_file, path)
     return found
+
+
+def load_prices(path: Path | None = None) -> Prices:
+    """What the operator pays for GPUs. SettingError."""
+    path = path or config_file()
+    table = _read(path).get(PRICES, {})
+    if not isinstance(table, dict):
+        raise SettingError(f"{path}: {PRICES} is {table!r}; allowed is a table of GPU type = price an hour")
+    per_hour = {}
+    for name, value in table.items():
+        if name == "currency":
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
+            raise SettingError(f"{path}: the price of {name} is {value!r}; allowed is 0 to 1000000 an hour")
+        per_hour[name] = float(value)
+    return Prices(per_hour, str(table.get("currency", ""))[:MOST_CURRENCY])
 
 
 def modal_token_origin(environment: Mapping[str, str] | None = None) -> str | None:
@@ -107,7 +137,7 @@ def _read(path: Path) -> dict[str, Any]:
         content = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingError(f"cannot read {path}: {error}") from error
-    unknown = sorted(set(content) - set(DEFAULTS))
+    unknown = sorted(set(content) - {*DEFAULTS, PRICES})
     if unknown:
-        raise SettingError(f"{path} has {unknown[0]!r}; allowed is {' or '.join(DEFAULTS)}")
+        raise SettingError(f"{path} has {unknown[0]!r}; allowed is {' or '.join((*DEFAULTS, PRICES))}")
     return content

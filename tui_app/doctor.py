@@ -24,6 +24,7 @@ from tui_app.config import SettingError, load, modal_token_origin
 from tui_app.journal.reader import JournalError, JournalReader
 from tui_app.locations import Locations, config_file, local_cloud_state
 from tui_app.render.formats import age, plural, size
+from tui_app.subprocesses import ToolError, mount_ability
 from tui_app.targets import CLOUD_IS_DOWN, cloud_running
 from tui_app.text_safety import shown
 from tui_app.watcher_launch import watcher_running
@@ -206,9 +207,12 @@ def _watcher(locations: Locations) -> Check:
 def _volumes(locations: Locations) -> Check:
     if locations.target == "modal":
         return Check("volumes", OK, "mounted by Modal")
-    return Check(
-        "volumes", OK, "a directory for each container (LOCAL_CLOUD_MOUNTS); no mount, no root needed"
-    )
+    try:
+        made = mount_ability()
+        mark = OK if made["by"] == "bubblewrap" else NOTE
+        return Check("volumes", mark, shown(f"mount paths by {made['by']}: {made['why']}", 300))
+    except (ToolError, ValueError, KeyError, TypeError) as error:
+        return Check("volumes", NOTE, f"how mount paths are made is not known: {shown(str(error), 200)}")
 
 
 def _terminal() -> Check:

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tui_app.render.formats import age
-from tui_app.state.alerts import Alert
+from tui_app.state.alert_book import Alert
 from tui_app.text_safety import plain, shown
 from tui_app.triage import code, triage
 from tui_app.widgets.event_list import EventLine

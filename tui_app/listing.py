@@ -13,8 +13,11 @@ from collections.abc import Sequence
 
 from remote.vocabulary.run_states import freshness
 from tui_app.journal.reader import RunSummary, WatcherStatus
-from tui_app.render.formats import age, compact, metric, plural, size, span
+from tui_app.render.formats import NOT_REPORTED, age, compact, metric, plural, size, span
 from tui_app.sentences import START_WORDS
+from tui_app.state.cost import Prices, at_stake, so_far
+from tui_app.state.levels import Level, reported
+from tui_app.state.mirror import to_sync, where
 from tui_app.state.view import AttemptView, RunView
 from tui_app.text_safety import shown
 
@@ -42,22 +45,23 @@ def run_table(summaries: Sequence[RunSummary], status: WatcherStatus | None, now
 
 
 def _row(summary: RunSummary, status: WatcherStatus | None, now: float) -> tuple[str, ...]:
-    view = summary.view
+    view, counts = summary.view, reported(summary.view)
     commit = view.committed
+    nothing = "-" if counts.commits is not None else NOT_REPORTED
     return (
         shown(view.run, 48),
         str(view.state),
         seen(summary, status, now),
         str(view.attempt.number) if view.attempt is not None else "-",
-        f"{view.step}/{view.of}" if view.of is not None else str(view.step),
+        _count(counts.step) + (f"/{view.of}" if view.of is not None else ""),
         _metric(view, "reward/mean"),
         _metric(view, "loss"),
         compact(view.tokens_per_second) if view.tokens_per_second is not None else "-",
         f"{_or_dash(view.gpu_count)}/{_or_dash(view.gpu_requested_count)}",
-        f"{commit.step} ({age(now - commit.t)} ago)" if commit is not None else "-",
-        str(view.uncommitted_steps),
-        f"{view.retries_used}/{_or_dash(view.max_retries)}",
-        str(view.preemptions),
+        f"{commit.step} ({age(now - commit.t)} ago)" if commit is not None else nothing,
+        _count(counts.uncommitted),
+        _retries(view, "/"),
+        _count(counts.preemptions),
     )
 
 
@@ -86,25 +90,32 @@ def watcher_line(status: WatcherStatus | None, now: float, *, running: bool, com
     return f"watcher: {target}, reachable, last beat {age(now - status.beat_at)} ago"
 
 
-def run_lines(summary: RunSummary, status: WatcherStatus | None, now: float) -> list[str]:
+def run_lines(
+    summary: RunSummary, status: WatcherStatus | None, now: float, prices: Prices | None = None
+) -> list[str]:
     """Everything about one run, aligned."""
-    view = summary.view
+    view, counts = summary.view, reported(summary.view)
+    sync = to_sync(view, status.target if status is not None else "")
     pairs = [
         ("run", shown(view.run)),
+        *([] if view.level is Level.OWN else [("level", _level(view))]),
         ("state", _state(view, now)),
         ("seen", seen(summary, status, now)),
         ("spawned", _spawned(view, now)),
         ("step", _step(view, now)),
         ("metrics", _metrics(view)),
         ("gpu", _gpus(view)),
+        *([("W&B", shown(where(view), 160))] if where(view) else []),
+        *([("W&B sync", shown(sync, 240))] if sync else []),
         ("committed", _committed(view, now)),
-        ("uncommitted", plural(view.uncommitted_steps, "step")),
+        ("uncommitted", _at_stake(view, now, prices or Prices())),
         ("saved", _saved(view, now)),
-        ("retries", f"{view.retries_used} of {_or_dash(view.max_retries)}"),
-        ("preemptions", str(view.preemptions)),
-        ("steps redone", str(view.steps_redone)),
-        ("commits", f"{view.commit_count}, {view.commit_failures} failed tries"),
-        ("committed lost", str(view.committed_lost)),
+        ("retries", _retries(view, " of ")),
+        ("preemptions", _count(counts.preemptions)),
+        ("cost", so_far(view, now, prices or Prices()).words),
+        ("steps redone", _count(counts.steps_redone)),
+        ("commits", _commits(view)),
+        ("committed lost", _count(counts.committed_lost)),
         ("events", f"{view.events}, {_gaps(view)}"),
     ]
     if view.backoff is not None:
@@ -134,7 +145,7 @@ def _spawned(view: RunView, now: float) -> str:
 def _step(view: RunView, now: float) -> str:
     goal = f" of {view.of}" if view.of is not None else ""
     when = f", {age(now - view.step_at)} ago" if view.step_at is not None else ""
-    return f"{view.step}{goal}{when}"
+    return f"{_count(reported(view).step)}{goal}{when}"
 
 
 def _metrics(view: RunView) -> str:
@@ -142,6 +153,8 @@ def _metrics(view: RunView) -> str:
 
 
 def _gpus(view: RunView) -> str:
+    if view.gpu_count is None and view.level is not Level.OWN:
+        return NOT_REPORTED
     if view.gpu_count is None:
         return f"{_or_dash(view.gpu_requested_count)} requested, presence not reported"
     demo = " (CPU demo)" if view.cpu_demo else ""
@@ -151,14 +164,23 @@ def _gpus(view: RunView) -> str:
 def _committed(view: RunView, now: float) -> str:
     commit = view.committed
     if commit is None:
-        return "nothing yet"
+        return "nothing yet" if reported(view).commits is not None else NOT_REPORTED
     when = f"{age(now - commit.t)} ago"
     return f"step {commit.step}, {shown(commit.name, 120)}, position {commit.position}, {when}"
 
 
+def _at_stake(view: RunView, now: float, prices: Prices) -> str:
+    """The steps since the last commit, and the GPU time and money that a kill now would cost."""
+    if reported(view).uncommitted is None:
+        return NOT_REPORTED
+    stake = at_stake(view, now, prices)
+    steps = plural(view.uncommitted_steps, "step")
+    return f"{steps}; a kill now costs {stake.words}" if stake.is_something else steps
+
+
 def _saved(view: RunView, now: float) -> str:
     if view.saved_step is None or view.saved_at is None:
-        return "nothing yet"
+        return "nothing yet" if view.level is Level.OWN else NOT_REPORTED
     return f"step {view.saved_step}, {age(now - view.saved_at)} ago"
 
 
@@ -174,18 +196,19 @@ def _attempt_table(view: RunView) -> list[str]:
     rows: list[tuple[str, ...]] = [
         ("ATTEMPT", "START", "BOOT", "FROM", "TO", "REDONE", "TASK", "END", "EVIDENCE")
     ]
-    rows += [_attempt_row(attempt) for attempt in view.attempts]
+    rows += [_attempt_row(attempt, view.level) for attempt in view.attempts]
     return ["", *columns(rows)] if len(rows) > 1 else []
 
 
-def _attempt_row(attempt: AttemptView) -> tuple[str, ...]:
+def _attempt_row(attempt: AttemptView, level: Level) -> tuple[str, ...]:
+    told = level.has_records
     return (
         str(attempt.number),
         START_WORDS[attempt.start] if attempt.start is not None else "-",
         span(attempt.boot_seconds) if attempt.boot_seconds is not None else "-",
-        str(attempt.resumed_from),
-        str(attempt.last_step),
-        str(attempt.steps_redone),
+        str(attempt.resumed_from) if told else NOT_REPORTED,
+        str(attempt.last_step) if told or attempt.last_step else NOT_REPORTED,
+        str(attempt.steps_redone) if told else NOT_REPORTED,
         shown(attempt.task_id, 40) or "-",
         str(attempt.cause or "live") + (" (inferred)" if attempt.inferred else ""),
         shown(attempt.evidence, 100),
@@ -199,8 +222,8 @@ def _commit_table(view: RunView, now: float) -> list[str]:
             str(commit.position),
             str(commit.step),
             shown(commit.name, 80),
-            size(commit.bytes),
-            span(commit.seconds),
+            size(commit.bytes) if commit.bytes else NOT_REPORTED,
+            span(commit.seconds) if commit.seconds else NOT_REPORTED,
             str(commit.tries),
             age(now - commit.t),
         )
@@ -224,6 +247,27 @@ def reachable(status: WatcherStatus | None) -> bool:
 
 def _metric(view: RunView, name: str) -> str:
     return metric(view.metrics[name]) if name in view.metrics else "-"
+
+
+def _level(view: RunView) -> str:
+    function = f", {shown(view.function, 80)}" if view.function else ""
+    return f"{view.level.words} ({view.level}){function}"
+
+
+def _count(value: int | None) -> str:
+    return NOT_REPORTED if value is None else str(value)
+
+
+def _retries(view: RunView, between: str) -> str:
+    used = reported(view).retries_used
+    return NOT_REPORTED if used is None else f"{used}{between}{_or_dash(view.max_retries)}"
+
+
+def _commits(view: RunView) -> str:
+    counts = reported(view)
+    failed = counts.commit_failures
+    tries = "" if failed is None else f", {failed} failed tries"
+    return _count(counts.commits) + tries
 
 
 def _or_dash(value: int | None) -> str:

@@ -19,9 +19,10 @@ from remote.vocabulary.run_states import AttemptPhase, Freshness, RunState, fres
 from tui_app.exit_codes import ExitCode
 from tui_app.journal.reader import JournalMissingError, JournalReader, RunSummary, WatcherStatus
 from tui_app.locations import Locations
-from tui_app.render.formats import age, countdown, plural
+from tui_app.render.formats import NOT_REPORTED, age, countdown, plural
 from tui_app.sentences import START_WORDS, Line, fixed, sentence
 from tui_app.state.fold import fold
+from tui_app.state.levels import reported
 from tui_app.state.view import RunView
 from tui_app.text_safety import plain, shown
 
@@ -128,6 +129,9 @@ def _reason(view: RunView, now: float) -> str:
         return f"retry {view.backoff.retry} of {view.backoff.of} in {left}"
     if view.drain is not None:
         return f"{shown(view.drain.cause, 40)}, {countdown(view.drain.deadline - now)} left"
+    if not view.level.has_records:
+        where = f"in container {shown(attempt.task_id, 40)}" if attempt else "waiting for a container"
+        return f"{where}, step {_said(reported(view).step)}"
     if view.state is RunState.QUEUED:
         return "waiting for the watcher to spawn it"
     if view.phase in (None, AttemptPhase.BOOTING):
@@ -159,7 +163,7 @@ def summary(view: RunView, command: str = "middlewatch") -> list[str]:
     """How the run stands, its counts, and how to look at it again."""
     name, lines = shown(view.run), []
     reward = view.metrics.get("reward/mean")
-    reached = f"step {view.step}" + (f"/{view.of}" if view.of is not None else "")
+    reached = f"step {_said(reported(view).step)}" + (f"/{view.of}" if view.of is not None else "")
     took = (view.state_since or 0.0) - (view.spawned_at or 0.0) if view.spawned_at else None
     lines.append(
         f"{name} {view.state}"
@@ -178,11 +182,20 @@ def summary(view: RunView, command: str = "middlewatch") -> list[str]:
 
 def counts(view: RunView) -> str:
     """``1 retry · 1 preemption · steps redone 11 · commits 26 · committed lost 0``."""
+    counts = reported(view)
     parts = (
-        plural(view.retries_used, "retry"),
-        plural(view.preemptions, "preemption"),
-        f"steps redone {view.steps_redone}",
-        f"commits {view.commit_count}",
-        f"committed lost {view.committed_lost}",
+        _counted(counts.retries_used, "retry"),
+        _counted(counts.preemptions, "preemption"),
+        f"steps redone {_said(counts.steps_redone)}",
+        f"commits {_said(counts.commits)}",
+        f"committed lost {_said(counts.committed_lost)}",
     )
     return " · ".join(parts)
+
+
+def _counted(count: int | None, word: str) -> str:
+    return f"{word} count {NOT_REPORTED}" if count is None else plural(count, word)
+
+
+def _said(count: int | None) -> str:
+    return NOT_REPORTED if count is None else str(count)

@@ -17,6 +17,7 @@ from remote.vocabulary.run_config import DEPLOYED_RETRIES
 from remote.vocabulary.run_states import EndCause, RunState, StartKind
 from tui_app.render.formats import backoff_formula, countdown, metric, plural, size, span
 from tui_app.state.fields import Fields
+from tui_app.state.levels import Level
 from tui_app.state.view import RunView
 from tui_app.text_safety import shown
 
@@ -52,11 +53,25 @@ def _whole(fields: Fields, name: str) -> str:
 
 
 def _spawned(fields: Fields, event: Event, view: RunView) -> Line:
+    if fields.text("verb") == "adopt":
+        return Line("--", f"{shown(view.run)} was begun by its own trainer (level 2)")
     verb = "resumed" if fields.text("verb") == "resume" else "spawned"
     start = fields.whole("from_step")
     origin = f" from step {start}" if start is not None else ""
     who = f"{_text(fields, 'by') or '?'}@{_text(fields, 'host') or '?'}"
     return Line("--", f"{shown(view.run)} {verb}{origin} by {who}")
+
+
+def _adopted(fields: Fields, event: Event, view: RunView) -> Line:
+    level = fields.word("level", Level)
+    if level is Level.L1:
+        return Line("--", "its printed lines are steps: level 1")
+    what = f"{_text(fields, 'call_id')} of {_text(fields, 'function') or 'a function'}"
+    return Line("--", f"call {what} is followed from outside (level 0)")
+
+
+def _container(fields: Fields, event: Event, view: RunView) -> Line:
+    return Line("--", f"attempt {event.attempt} is in container {_text(fields, 'task_id')}")
 
 
 def _claimed(fields: Fields, event: Event, view: RunView) -> Line:
@@ -270,6 +285,8 @@ def _alert_cleared(fields: Fields, event: Event, view: RunView) -> Line:
 
 _SENTENCES: dict[str, Callable[[Fields, Event, RunView], Line]] = {
     "run.spawned": _spawned,
+    "run.adopted": _adopted,
+    "container.seen": _container,
     "attempt.claimed": _claimed,
     "phase.changed": _phase,
     "gpu.found": _gpus,

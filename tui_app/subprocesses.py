@@ -10,6 +10,7 @@ They are processes and not imports, so that a viewer stays small and what they p
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from remote import vocabulary
-from tui_app.locations import Locations
-from tui_app.targets import client_environment
+from tui_app.locations import Locations, local_cloud_state
+from tui_app.targets import client_environment, cloud_running
 from tui_app.text_safety import plain_lines, redact
 
 TRAINER_MODULE = "remote.trainer_app"
@@ -69,6 +70,20 @@ def ensure_deployed(locations: Locations, on_start: Callable[[], object] = lambd
     on_start()
     deploy(locations, "local")
     return True
+
+
+def mount_ability() -> dict[str, str]:
+    """What makes an app's mount paths on this machine, and why (``by``, ``why``): the running local
+    cloud's word, else found out for one that would be started now. ToolError, ValueError."""
+    with contextlib.suppress(OSError, KeyError):
+        if cloud_running():
+            told: dict[str, str] = json.loads((local_cloud_state() / "status.json").read_text())["mounts"]
+            return told
+    done = _run([sys.executable, "-m", "remote.local_cloud.mount_paths"], {})
+    if done.returncode:
+        raise ToolError(f"the local cloud's own look at mount paths failed:\n{last_words(done)}")
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
 
 
 def fingerprint(environment: dict[str, str]) -> str:

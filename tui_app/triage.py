@@ -15,7 +15,8 @@ from statistics import median
 
 from remote.vocabulary.run_states import RunState
 from tui_app.render.formats import age, countdown, metric, plural
-from tui_app.state.alerts import Alert
+from tui_app.state.alert_book import Alert
+from tui_app.state.levels import reported
 from tui_app.state.view import RunView
 from tui_app.text_safety import shown
 
@@ -73,7 +74,8 @@ def _clock(now: float) -> str:
 
 def _place(view: RunView, now: float) -> str:
     goal = f" of {view.of}" if view.of is not None else ""
-    parts = [f"step {view.step}{goal}"]
+    step = reported(view).step
+    parts = [f"step {'not reported' if step is None else step}{goal}"]
     if view.step_at is not None and not view.state.is_terminal:
         parts.append(f"last step {age(now - view.step_at)} ago")
     if "reward/mean" in view.metrics:
@@ -82,7 +84,11 @@ def _place(view: RunView, now: float) -> str:
         parts.append(f"attempt {view.attempt.number}")
     if view.max_retries is not None:
         parts.append(f"retries {view.retries_used} of {view.max_retries}")
-    parts += [plural(view.preemptions, "preemption"), f"steps redone {view.steps_redone}"]
+    counts = reported(view)
+    if counts.preemptions is not None:
+        parts.append(plural(counts.preemptions, "preemption"))
+    if counts.steps_redone is not None:
+        parts.append(f"steps redone {counts.steps_redone}")
     return ", ".join(parts)
 
 
@@ -103,13 +109,15 @@ def _wrong(alerts: Sequence[Alert], now: float) -> list[str]:
 def _safe(view: RunView, now: float) -> str:
     commit = view.committed
     if commit is None:
-        return "nothing is committed yet"
+        return "nothing is committed yet" if reported(view).commits is not None else "not reported"
     name = code(commit.name)
     return f"step {commit.step} is committed ({name}, position {commit.position}, {age(now - commit.t)} ago)"
 
 
 def _stake(view: RunView) -> str:
-    lost = view.uncommitted_steps
+    lost = reported(view).uncommitted
+    if lost is None:
+        return "not reported: its commits are not known"
     if view.state.is_terminal:
         return f"nothing now; {plural(lost, 'step')} after the last commit are lost" if lost else "nothing"
     if not lost:

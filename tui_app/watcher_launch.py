@@ -4,7 +4,7 @@
     stop_watcher(locations)                # the runs go on; so does everything else
 
 The lock is a flock that dies with its holder, so a watcher that was killed blocks nobody. What the
-holder wrote into the file (pid and start time) says whom to end. It imports no modal.
+holder wrote into the file (pid, start time, build, command for alerts) says whom to end. It imports no modal.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
+import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tui_app.build import build
@@ -24,6 +26,7 @@ from tui_app.locations import Locations
 
 END_SECONDS = 10.0
 POLL_SECONDS = 0.05
+ON_ALERT_VARIABLE = "MIDDLEWATCH_ON_ALERT"
 MAX_LOG_BYTES = 4 * 1024 * 1024
 
 
@@ -35,17 +38,23 @@ class WatcherRunsError(RuntimeError):
     """Another watcher holds this state directory."""
 
 
-def ensure_watcher(locations: Locations, target: str, timeout: float = 15.0) -> None:
+def ensure_watcher(
+    locations: Locations, target: str, timeout: float = 15.0, *, on_alert: Sequence[str] | None = None
+) -> None:
     """Start a watcher if none of our build runs, and wait until it records (seconds). WatcherStartError.
 
-    The new process is detached: it outlives this one and the terminal. One of another build is ended
-    first, which costs nothing: its successor goes on from the stored positions.
+    The new process is detached: it outlives this one and the terminal. One of another build, or with
+    another command for alerts than ``on_alert`` (None: whichever it has), is ended first, which costs
+    nothing: its successor goes on from the stored positions.
     """
-    if _of_another_build(locations):
+    held = _holder(locations) or {}
+    told = held.get("on_alert")
+    if held and (held.get("build") != build() or (on_alert is not None and told != list(on_alert))):
         stop_watcher(locations)
+        on_alert = told if on_alert is None else on_alert
     if not watcher_running(locations):
         locations.prepare()
-        process = _start(locations, target)
+        process = _start(locations, target, on_alert)
     else:
         process = None
     deadline = time.monotonic() + timeout
@@ -94,10 +103,18 @@ def watcher_running(locations: Locations) -> bool:
 
 
 @contextlib.contextmanager
-def hold_lock(locations: Locations, *, pid: int, started_at: float, patience: float = 2.0) -> Iterator[None]:
+def hold_lock(
+    locations: Locations,
+    *,
+    pid: int,
+    started_at: float,
+    on_alert: Sequence[str] = (),
+    patience: float = 2.0,
+) -> Iterator[None]:
     """Be the watcher for as long as the context lasts. WatcherRunsError if another one is.
 
-    ``patience`` (seconds) covers the moment in which a viewer looks whether the lock is held.
+    ``on_alert`` is the words of its command for alerts; ``patience`` (seconds) covers the moment in
+    which a viewer looks whether the lock is held.
     """
     deadline = time.monotonic() + patience
     with locations.watcher_lock.open("a+") as file:
@@ -109,13 +126,16 @@ def hold_lock(locations: Locations, *, pid: int, started_at: float, patience: fl
                 if time.monotonic() > deadline:
                     raise WatcherRunsError(f"another watcher records in {locations.state}") from None
                 time.sleep(POLL_SECONDS)
+        about = {"pid": pid, "started_at": started_at, "build": build(), "on_alert": list(on_alert)}
         file.truncate(0)
-        file.write(json.dumps({"pid": pid, "started_at": started_at, "build": build()}))
+        file.write(json.dumps(about))
         file.flush()
         yield
 
 
-def _start(locations: Locations, target: str) -> subprocess.Popen[bytes]:
+def _start(locations: Locations, target: str, on_alert: Sequence[str] | None) -> subprocess.Popen[bytes]:
+    """By the environment, not by an argument, which everybody on the host could read."""
+    told = {} if on_alert is None else {ON_ALERT_VARIABLE: shlex.join(on_alert)}
     log_file = locations.watcher_log
     if log_file.exists() and log_file.stat().st_size > MAX_LOG_BYTES:
         log_file.replace(log_file.with_suffix(".log.1"))
@@ -128,6 +148,7 @@ def _start(locations: Locations, target: str) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,
             cwd="/",
+            env={**os.environ, **told},
         )
 
 
@@ -145,13 +166,8 @@ def _records(locations: Locations) -> bool:
     return status is not None and status.pid == holder["pid"]
 
 
-def _of_another_build(locations: Locations) -> bool:
-    holder = _holder(locations)
-    return holder is not None and holder.get("build") != build()
-
-
 def _holder(locations: Locations) -> dict[str, Any] | None:
-    """Who holds the lock: ``pid``, ``started_at`` and ``build``; None where nobody does."""
+    """Who holds the lock: ``pid``, ``started_at``, ``build`` and ``on_alert``; None where nobody does."""
     if not watcher_running(locations):
         return None
     try:

@@ -21,4 +21,5 @@ BENCHMARKS = (
     "dashboard_stall",
     "dashboard_intake",
     "dashboard_silence",
+    "dashboard_many",
 )

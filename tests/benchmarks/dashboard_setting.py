@@ -26,7 +26,7 @@ from tests.benchmarks.pty_meter import Terminal
 from tests.benchmarks.wandb_run import directory_of
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS, LEET, EMPTY = "ours", "leet", "empty"
+OURS, HOME, LEET, EMPTY = "ours", "home", "leet", "empty"
 READY_SECONDS = 180.0
 
 
@@ -63,17 +63,24 @@ class Setting:
         place = self._root / "peer"
         self._write(["tests.benchmarks.wandb_run", str(place), *options], place / "ready")
 
-    def _write(self, arguments: list[str], ready: Path) -> None:
+    def record_many(self, *options: str) -> None:
+        """Write a journal of many long runs, likewise; it takes minutes."""
+        self.state.parent.mkdir(parents=True, exist_ok=True)
+        self._write(["tests.benchmarks.many_runs", str(self.state), *options], self.state / "ready", 1800.0)
+
+    def _write(self, arguments: list[str], ready: Path, seconds: float = READY_SECONDS) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments], cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL
         )
         self._writers.append(process)
-        wait_for(ready.exists, READY_SECONDS, process)
+        wait_for(ready.exists, seconds, process)
 
     def command(self, program: str) -> list[str]:
         """How its users start it."""
         if program == OURS:
             return [sys.executable, "-m", "tui_app", "--target", "local", "open", RUN]
+        if program == HOME:
+            return [sys.executable, "-m", "tui_app", "--target", "local"]
         if program == EMPTY:
             return [sys.executable, str(ROOT / "tests" / "benchmarks" / "empty_app.py")]
         return [

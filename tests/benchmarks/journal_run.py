@@ -18,6 +18,7 @@ import math
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,16 @@ def metrics(step: int) -> dict[str, float]:
 class Feeder:
     """Says what a trainer would say, straight into the journal."""
 
-    def __init__(self, writer: JournalWriter, age: float = 0.0) -> None:
+    def __init__(
+        self,
+        writer: JournalWriter,
+        age: float = 0.0,
+        *,
+        run: str = RUN,
+        metrics: Callable[[int], dict[str, float]] = metrics,
+    ) -> None:
         self._writer, self._age = writer, age
+        self._run, self._metrics = run, metrics
         self._seq = 0
         self.step = 0
 
@@ -82,7 +91,7 @@ class Feeder:
                 "generation": 1,
             },
         )
-        self._writer.say(RUN, spawned)
+        self._writer.say(self._run, spawned)
         claim = {
             "call_id": "fc-bench", "task_id": "ta-bench", "boot_id": "b", "host": "here", "pid": 1,
             "start": "cold", "boot_seconds": 2.5, "resumed_from": 0, "retries_used": 0, "max_retries": 5,
@@ -104,11 +113,8 @@ class Feeder:
         arrivals = []
         for _ in range(count):
             self.step += 1
-            arrivals.append(
-                self._arrival(
-                    "step.completed", {"step": self.step, "of": 1_000_000, "metrics": metrics(self.step)}
-                )
-            )
+            done = {"step": self.step, "of": 1_000_000, "metrics": self._metrics(self.step)}
+            arrivals.append(self._arrival("step.completed", done))
             if self.step % 100 == 0:
                 named = {"step": self.step, "name": f"step_{self.step:08d}.a0001", "bytes": 3_200_000}
                 saved = {**named, "seconds": 0.02, "reason": "interval"}
@@ -129,19 +135,20 @@ class Feeder:
 
     def record(self, arrivals: list[Arrival]) -> None:
         """One look's arrivals, and a sign of life."""
-        self._writer.record(RUN, arrivals, sign_at=time.time())
+        self._writer.record(self._run, arrivals, sign_at=time.time())
 
     def _arrival(self, type_: str, data: dict[str, Any]) -> Arrival:
         self._seq += 1
         now, mono = time.time() - self._age, time.monotonic()
         event = Event(
-            run=RUN, attempt=1, source="trainer", seq=self._seq, t=now, mono=mono, type=type_, data=data
+            run=self._run, attempt=1, source="trainer", seq=self._seq, t=now, mono=mono, type=type_, data=data
         )
         line = encode(event)
         return Arrival(decode(line), line)
 
 
-def _beat(writer: JournalWriter, started: float, stop: threading.Event) -> None:
+def beat(writer: JournalWriter, started: float, stop: threading.Event) -> None:
+    """Say every two seconds what a watcher says of itself."""
     while True:
         now = time.time()
         status = WatcherStatus(
@@ -202,7 +209,7 @@ def main() -> None:
     stop = threading.Event()
     with hold_lock(locations, pid=os.getpid(), started_at=started):
         writer = JournalWriter(locations.journal)
-        threading.Thread(target=_beat, args=(writer, started, stop), daemon=True).start()
+        threading.Thread(target=beat, args=(writer, started, stop), daemon=True).start()
         recorded = not (given.rate or given.silent or given.burst)
         feeder = Feeder(writer, AGE_SECONDS if recorded else 0.0)
         feeder.begin()

@@ -131,9 +131,16 @@ class RunStory:
             preemptions=self.preemptions,
         )
 
-    def load(self) -> RunStory:
+    def load(self, gpus: int = 0) -> RunStory:
         self.say("phase.changed", phase="LOADING")
-        self.say("gpu.found", requested="H100:8", requested_count=8, count=0, names=[], cpu_demo=True)
+        self.say(
+            "gpu.found",
+            requested="H100:8",
+            requested_count=8,
+            count=gpus,
+            names=["H100"] * gpus,
+            cpu_demo=not gpus,
+        )
         self.wait(0.6).say("model.loaded", model="tiny-llama", parameters=824_192, seconds=0.41)
         if self.committed:
             self.say(
@@ -145,8 +152,8 @@ class RunStory:
             )
         return self.say("phase.changed", phase="STEPPING")
 
-    def begin(self) -> RunStory:
-        return self.spawn().wait(4.2).claim().load()
+    def begin(self, gpus: int = 0) -> RunStory:
+        return self.spawn().wait(4.2).claim().load(gpus)
 
     def steps(self, to: int, *, commit_every: int | None = None) -> RunStory:
         every = commit_every or self.config.checkpoint_interval

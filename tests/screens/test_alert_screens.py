@@ -9,7 +9,8 @@ from conftest import Open
 from run_story import Journal
 
 from remote.vocabulary.commands import Intent, Verb
-from tui_app.state.alerts import Alert, AlertBook, AlertSeverity
+from tui_app.state.alert_book import Alert, AlertBook
+from tui_app.state.alert_terms import AlertSeverity
 
 RUN = "sort-digits"
 

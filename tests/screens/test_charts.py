@@ -8,6 +8,7 @@ import pytest
 from conftest import LARGE, SMALL, Board, Open
 from run_story import Journal, metrics
 
+from tui_app.remembered import load
 from tui_app.screens.run import RunScreen
 
 RUN = "sort-digits"
@@ -45,6 +46,8 @@ async def test_scale_smoothing_and_zoom_are_said_in_the_title(
         assert run_screen(board).look.first == 69
         await board.press("less_than_sign")
         assert run_screen(board).look.first == 58
+        await board.press("greater_than_sign")
+        assert run_screen(board).look.first == 69
         await board.press("L", "S", "0")
         await board.shows("1 reward higher is better" if size == SMALL else "1 reward mean of the batch")
 
@@ -62,6 +65,8 @@ async def test_the_cursor_gives_exact_values_and_takes_the_events_along(
         )
         await board.press("right", "shift+left")
         await board.shows("CURSOR step 78")
+        await board.press("shift+right")
+        await board.shows("CURSOR step 88")
         await board.press("escape")
         await board.shows_no("CURSOR")
         run_screen(board)
@@ -107,3 +112,24 @@ async def test_a_gap_is_an_anomaly(journal: Journal, open_board: Open) -> None:
         await board.shows("gap: events", "3 events missing")
         await board.press("N")
         await board.shows("CURSOR step 5")
+
+
+async def test_the_next_time_it_looks_as_it_was_left(lived: Journal, open_board: Open) -> None:
+    async with open_board("sort-digits", size=LARGE) as board:
+        await board.shows("1 reward")
+        await board.press("3", "L", "S")
+        await board.shows("log · smoothed")
+        await board.press("escape", "t", "t")
+        await board.shows("by name")
+        await board.until(lambda: load(board.app.locations.state).sorting == "by name")
+    async with open_board("sort-digits", size=LARGE) as board:
+        await board.shows("3 KL log · smoothed")
+        await board.press("escape")
+        await board.shows("by name")
+
+
+async def test_a_layout_that_cannot_be_read_is_as_by_default(lived: Journal, open_board: Open) -> None:
+    async with open_board("sort-digits", size=LARGE) as board:
+        (board.app.locations.state / "layout.json").write_text('{"metric": "many"}')
+    async with open_board("sort-digits", size=LARGE) as board:
+        await board.shows("1 reward mean of the batch")

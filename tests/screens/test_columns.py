@@ -12,7 +12,7 @@ from tui_app.widgets.panels import panels, stack
 from tui_app.widgets.run_columns import chosen, fitted, gap
 from tui_app.widgets.run_header import flow
 from tui_app.widgets.sight import Link, Sight
-from tui_app.widgets.words import header, news
+from tui_app.widgets.words import header, in_rows, news
 
 NOW = 1_800_000_000.0
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,47}", fullmatch=True)
@@ -51,6 +51,23 @@ def test_columns_fit_the_table(views: list[RunView], cells: int, reachable: bool
 def test_no_line_of_the_header_is_wider_than_the_screen(view: RunView, cells: int) -> None:
     for groups in (header(sight(view)), news(sight(view))):
         assert all(width(line) <= cells for line in flow(groups, cells))
+
+
+@given(VIEWS, st.integers(79, 240), st.sampled_from([(), ("READ-ONLY",), ("PAUSED", "DISARMED, W arms")]))
+def test_a_header_takes_no_more_rows_than_it_is_given(
+    view: RunView, cells: int, notes: tuple[str, ...]
+) -> None:
+    for rows in (2, 3):
+        lines = in_rows(sight(view), notes, cells, rows)
+        assert len(lines) == rows
+        assert all(width(line) <= cells for line in lines)
+
+
+@given(VIEWS, st.sampled_from([(), ("READ-ONLY",), ("PAUSED", "DISARMED, W arms")]))
+def test_three_rows_of_eighty_cells_say_what_is_at_risk(view: RunView, notes: tuple[str, ...]) -> None:
+    text = "".join(part for line in in_rows(sight(view), notes, 79, 3) for part, _ in line)
+    for word in (*notes, "commit", f"uncommitted {view.uncommitted_steps}", "attempt"):
+        assert word in text
 
 
 @given(VIEWS, st.integers(30, 60), st.integers(1, 60))

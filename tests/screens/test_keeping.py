@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Open
+from conftest import LARGE, Open
 from run_story import Journal
 
 from remote.vocabulary.commands import Intent
 from tui_app.locations import Locations
+from tui_app.options import Options
+from tui_app.state.cost import Prices
 
 RUN = "sort-digits"
 
@@ -60,7 +62,7 @@ async def test_stopping_a_run_on_modal_needs_its_name(
 ) -> None:
     journal = Journal(modal_place.journal, target="modal")
     journal.story(ago=12).begin().steps(27)
-    async with open_board(RUN, place=modal_place) as board:
+    async with open_board(RUN, place=modal_place, rw=True) as board:
         await board.shows("RUNNING")
         await board.press("x")
         await board.shows("type the run's name", "middlewatch --target modal stop sort-digits")
@@ -75,3 +77,23 @@ async def test_stopping_a_run_on_modal_needs_its_name(
         await board.press("enter", "tab", "enter")
         await board.shows("SENT stop sort-digits")
     journal.close()
+
+
+@pytest.mark.parametrize(
+    ("prices", "said"),
+    [
+        (Prices({"H100": 36.0}, "USD"), "since that commit, "),
+        (Prices(), "(no price for"),
+    ],
+)
+async def test_a_confirmation_says_what_a_kill_would_cost_now(
+    journal: Journal, open_board: Open, prices: Prices, said: str
+) -> None:
+    journal.story(ago=90).begin(gpus=8).steps(27)
+    async with open_board(RUN, size=LARGE, options=Options(prices=prices)) as board:
+        await board.shows("8 present", "cost" if prices.per_hour else "cost: no price for H100")
+        await board.press("p")
+        await board.shows("A kill now costs", said, "y copies it")
+        await board.press("y")
+        await board.shows("copied, if the terminal lets us")
+        assert board.app.clipboard == "middlewatch preempt sort-digits"

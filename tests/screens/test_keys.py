@@ -12,6 +12,7 @@ from run_story import Journal
 from remote.vocabulary.commands import Intent, Outcome, OutcomeState, Verb
 from remote.vocabulary.run_config import DrillKind, RunConfig
 from tui_app.actions import ACTIONS
+from tui_app.run_fields import FIELDS, Section
 from tui_app.screens.confirm import ConfirmScreen
 from tui_app.screens.help import HelpScreen
 from tui_app.screens.home import HomeScreen
@@ -182,9 +183,11 @@ async def test_s_opens_a_form_with_the_next_free_name(
         ("steps", "", "needed: 1 to 1000000"),
         ("seed", "-1", "allowed: 0 to"),
         ("max_retries", "11", "allowed: 0 to 10"),
-        ("checkpoint_interval", "0", "allowed: 1 to 100000"),
-        ("fail_at_step", "300", "allowed: a step from 1 to 250"),
         ("task", "chess", "allowed: one of"),
+        ("task", "reasoning-gym:Letter", "allowed: one of"),
+        ("gpu", "H100:9", "allowed: a type and a count"),
+        ("grace_seconds", "soon", "not a number"),
+        ("grace_seconds", "31", "allowed: 0.0 to 30.0"),
         ("run", "Bad Name", "only a-z, 0-9 and -"),
         ("run", RUN, "there is a run of this"),
     ],
@@ -209,17 +212,89 @@ async def test_the_form_spawns_what_was_typed(live: Journal, open_board: Open, i
         await running(live, board)
         await board.press("s")
         await board.until(lambda: isinstance(board.app.screen, SpawnScreen))
-        await board.press(*"500", "enter", *"7", "enter", *"2", "enter", *"20", "enter", *"40")
-        await board.shows(
-            ["--steps 500", "seed 7", "max-retries 2", "checkpoint-interval 20", "fail-at-step 40"][-1]
-        )
-        await board.press("enter", "enter")
+        await board.press(*"500", "enter", *"7", "enter", *"A100:2", "enter", *"2")
+        await board.press("pagedown", "pagedown", "pagedown", *"20", "down", "down", "down", *"50")
+        await board.press("pagedown", *"40, 60")
+        await board.shows("--steps 500 --seed 7 --gpu A100:2 --max-retries 2", "ctrl+y copies all of it")
+        board.app.screen.query_one("#do").focus()
+        await board.press("enter")
         await board.shows("SENT spawn sort-digits-2")
         (intent,) = intents()
         config = RunConfig.from_json(intent.args["config"])
         assert (config.steps, config.seed, config.max_retries, config.checkpoint_interval) == (500, 7, 2, 20)
-        assert [(drill.kind, drill.step) for drill in config.drills] == [(DrillKind.EXCEPTION, 40)]
+        assert (config.gpu, config.eval_interval) == ("A100:2", 50)
+        assert [(drill.kind, drill.step) for drill in config.drills] == [
+            (DrillKind.EXCEPTION, 40),
+            (DrillKind.EXCEPTION, 60),
+        ]
         assert (intent.verb, intent.run, intent.attempt) == (Verb.SPAWN, "sort-digits-2", None)
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "typed", "said"),
+    [
+        ("sampling", "minibatches", "5", "allowed: a divisor of prompts_per_step (32)"),
+        ("sampling", "completion_tokens", "40000", "allowed: 0 to 32768"),
+        ("sampling", "advantage_std", "perhaps", "only yes or no"),
+        ("learning", "clip_high", "11", "allowed: 0.0 to 10.0"),
+        ("learning", "learning_rate", "nan", "not a number"),
+        ("keeping", "checkpoint_interval", "0", "allowed: 1 to 100000"),
+        ("keeping", "eval_prompts", "0", "allowed: 1 to 4096"),
+        ("faults", "fail_at_step", "300", "allowed: a step from 1 to 250"),
+        ("faults", "preempt_at_step", "4;5", "only whole numbers and commas"),
+    ],
+)
+async def test_a_page_with_something_wrong_is_marked_and_the_form_does_not_send(
+    live: Journal, open_board: Open, intents: Intents, section: str, field: str, typed: str, said: str
+) -> None:
+    async with open_board(RUN) as board:
+        await running(live, board)
+        await board.press("s")
+        await board.until(lambda: isinstance(board.app.screen, SpawnScreen))
+        await board.press(*["pagedown"] * list(Section).index(Section(section)))
+        await board.until(lambda: board.app.screen.query(f"#{field}"))
+        box = board.app.screen.query_one(f"#{field}")
+        box.focus()
+        box.value = typed  # type: ignore[attr-defined]
+        await board.shows("✗ " + said[:28], said, f"▸{section}✗")
+        assert board.app.screen.query_one("#do").disabled
+        await board.press("pageup")
+        await board.shows(f"{section}✗")
+        assert not intents()
+
+
+async def test_up_and_down_walk_through_the_fields_of_every_page(live: Journal, open_board: Open) -> None:
+    async with open_board(RUN) as board:
+        await running(live, board)
+        await board.press("s")
+        await board.until(lambda: isinstance(board.app.screen, SpawnScreen))
+
+        def at() -> str | None:
+            return board.app.focused.id if board.app.focused is not None else None
+
+        ids = list(FIELDS)
+        for field in ids[ids.index("steps") + 1 :]:
+            await board.press("down")
+            await board.until(lambda field=field: at() == field)  # type: ignore[misc]
+        await board.press("down")
+        assert at() == ids[-1]
+        for field in reversed(ids[:-1]):
+            await board.press("up")
+            await board.until(lambda field=field: at() == field)  # type: ignore[misc]
+
+
+async def test_the_forms_command_is_copied_as_a_whole(
+    live: Journal, open_board: Open, intents: Intents
+) -> None:
+    async with open_board(RUN) as board:
+        await running(live, board)
+        await board.press("s")
+        await board.until(lambda: isinstance(board.app.screen, SpawnScreen))
+        await board.press(*"77", "ctrl+y")
+        await board.shows("copied, if the terminal lets us")
+        copied = "middlewatch spawn --name sort-digits-2 --task sort-digits --steps 77"
+        assert board.app.clipboard == copied
+        assert not intents()
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])

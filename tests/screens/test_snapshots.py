@@ -11,7 +11,9 @@ a real journal.
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,15 +22,19 @@ import pytest
 from conftest import Board, Open
 from rich.style import Style
 from run_story import Journal
+from textual.screen import Screen
 
+import tui_app.screens
 from remote.vocabulary.commands import Intent, Outcome, OutcomeState, Verb
 from tui_app.locations import Locations
-from tui_app.state.alerts import Alert, AlertBook, AlertSeverity
+from tui_app.state.alert_book import Alert, AlertBook
+from tui_app.state.alert_terms import AlertSeverity
 
 FOLDER = Path(__file__).parent / "snapshots"
 RENEW = "MIDDLEWATCH_RENEW"
 NOW = 1_795_575_600.0
 RUN = "sort-digits"
+BASES = {"DeskScreen", "Dialog", "TabScreen"}
 
 WALK: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("run", (), "committed step 80"),
@@ -45,6 +51,8 @@ WALK: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("help", ("escape", "question_mark"), "preempt-test"),
     ("confirm", ("escape", "x"), "same as"),
     ("spawn", ("escape", "s"), "spawn a run"),
+    ("spawn-sampling", ("pagedown",), "prompts a step"),
+    ("spawn-wrong", ("pagedown", "x"), "not a number"),
     ("home", ("escape", "escape"), "3 runs"),
     ("home-filter", ("slash", "b", "a", "s"), "1 of 3"),
     ("compare", ("escape", "g", "space", "space", "equals_sign"), "compare reward"),
@@ -171,20 +179,39 @@ async def test_every_screen_is_as_it_was(
     elif kind in ("safe", "16"):
         monkeypatch.setenv("MIDDLEWATCH_THEME", kind)
     name = "-".join(part for part in ("x".join(map(str, size)), kind) if part)
-    different = []
+    different, seen = [], {"TooSmallScreen"}
     async with open_board(RUN, size=size, clock=still, ascii_art=kind == "ascii") as board:
         await board.until(lambda: board.app.desk.track.last_step == 84)
         for screen, keys, shown in WALK:
             await board.press(*keys)
             await board.shows(shown)
             found = await settled(board)
+            seen.add(type(board.app.screen).__name__)
             if kind == "no-colour":
                 assert not {word for word in _colours(found) if not _grey(word)}, screen
             if not _same(FOLDER / name / f"{screen}.txt", found):
                 different.append(f"{screen}:\n{board.text}")
+    assert every_screen() == seen, "each screen has a snapshot"
     assert not different, f"{len(different)} screens differ from {FOLDER.name}/{name}\n" + "\n".join(
         different
     )
+
+
+async def test_a_terminal_that_is_too_small_is_as_it_was(told: Journal, open_board: Open) -> None:
+    async with open_board(RUN, size=(60, 20), clock=still) as board:
+        await board.shows("Terminal too small: 60x20", "needs 80x24")
+        assert _same(FOLDER / "60x20" / "too-small.txt", await settled(board)), board.text
+
+
+def every_screen() -> set[str]:
+    """The names of all screens and dialogs that the dashboard has."""
+    found = set()
+    for module in pkgutil.iter_modules(tui_app.screens.__path__, "tui_app.screens."):
+        for kind in vars(importlib.import_module(module.name)).values():
+            is_screen = isinstance(kind, type) and issubclass(kind, Screen)
+            if is_screen and kind.__module__ == module.name and kind.__name__ not in BASES:
+                found.add(kind.__name__)
+    return found
 
 
 def _same(path: Path, found: str) -> bool:

@@ -42,6 +42,10 @@ async def test_rollouts_are_read_step_by_step_and_sorted(
         assert board.words.index("reward 0.170") < board.words.index("reward 1.00")
         await board.press("]")
         await board.shows("step 20", "newest, following")
+        await board.press("{")
+        await board.shows("step 10", "1 of 2")
+        await board.press("}")
+        await board.shows("step 20", "newest, following")
 
 
 @SIZES
@@ -63,7 +67,14 @@ async def test_volume_names_orphans_and_what_was_passed_over(
         await board.shows(
             "1 ORPHAN", "1 SKIPPED", "4 recognised", "step_00000034.a0001", "its manifest is torn"
         )
-        await board.shows("commits ", "0 failed")
+        await board.shows("commits ", "0 failed", "uncommitted 1 step")
+
+
+async def test_volume_says_what_is_saved_and_not_committed(journal: Journal, open_board: Open) -> None:
+    journal.story(ago=9).begin().steps(3).say("checkpoint.saved", step=3, name="s3", bytes=2_000_000)
+    async with open_board(RUN) as board:
+        await board.press("v")
+        await board.shows("1 saved uncommitted 3 steps, 2.0 MB saved")
 
 
 async def test_logs_follow_and_are_searched(lived: Journal, open_board: Open) -> None:

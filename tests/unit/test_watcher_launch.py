@@ -110,3 +110,32 @@ def test_a_watcher_of_another_build_gives_way_to_one_of_ours(
         assert json.loads(locations.watcher_lock.read_text())["build"] == build()
     finally:
         stop_watcher(locations)
+
+
+def test_another_command_for_alerts_takes_a_new_watcher_and_the_same_one_does_not(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(locations.state))
+    monkeypatch.delenv("MIDDLEWATCH_ON_ALERT", raising=False)
+
+    def held() -> dict[str, object]:
+        found: dict[str, object] = json.loads(locations.watcher_lock.read_text())
+        return found
+
+    try:
+        ensure_watcher(locations, "local")
+        first = held()
+        assert first["on_alert"] == []
+        ensure_watcher(locations, "local", on_alert=["cat", "two words"])
+        second = held()
+        assert second["on_alert"] == ["cat", "two words"]
+        assert second["pid"] != first["pid"]
+        ensure_watcher(locations, "local", on_alert=["cat", "two words"])
+        ensure_watcher(locations, "local")
+        assert held() == second
+        locations.watcher_lock.write_text(json.dumps(second | {"build": "older"}))
+        ensure_watcher(locations, "local")
+        assert held()["on_alert"] == ["cat", "two words"]
+        assert held()["pid"] != second["pid"]
+    finally:
+        stop_watcher(locations)

@@ -12,7 +12,9 @@ import msgspec
 
 from remote.vocabulary.events import Event, Severity
 from tui_app.journal.records import BOOK_DECODER, BOOK_ENCODER, Draft
-from tui_app.state.alerts import Alert, AlertBook, AlertSeverity, update
+from tui_app.state.alert_book import Alert, AlertBook
+from tui_app.state.alert_terms import AlertSeverity
+from tui_app.state.alerts import update
 from tui_app.state.view import RunView
 
 _SEVERITIES = {AlertSeverity.CRITICAL: Severity.ERROR, AlertSeverity.WARNING: Severity.WARN}

@@ -38,7 +38,8 @@ from tui_app.journal.schema import (
     open_reader,
 )
 from tui_app.render.buckets import Track
-from tui_app.state.alerts import Alert, AlertBook, in_order
+from tui_app.state.alert_book import Alert, AlertBook, in_order
+from tui_app.state.points import STEP
 from tui_app.state.view import Gap
 
 __all__ = [
@@ -85,6 +86,8 @@ class JournalReader:
     ) -> list[Row]:
         """At most ``limit`` events of a run after ``after_row``, oldest first; only ``types`` if given."""
         condition = f" AND type IN ({', '.join('?' * len(types))})" if types is not None else ""
+        if types is not None and STEP not in types:
+            condition += " AND type <> 'step.completed'"  # so that the index without steps is used
         rows = self._all(
             f"SELECT row_id, arrived, line FROM events WHERE run = ? AND row_id > ?{condition} "
             "ORDER BY row_id LIMIT ?",

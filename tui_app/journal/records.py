@@ -8,7 +8,7 @@ import msgspec
 
 from remote.vocabulary.commands import Outcome, Verb
 from remote.vocabulary.events import Event, Severity
-from tui_app.state.alerts import AlertBook
+from tui_app.state.alert_book import AlertBook
 from tui_app.state.view import RunView
 
 
@@ -62,12 +62,14 @@ class OutcomeRow(msgspec.Struct, frozen=True):
 
 class LogLine(msgspec.Struct, frozen=True):
     """A line that a container printed. ``fd`` is stdout, stderr or system; ``t`` unix seconds.
-    Logs have no sequence numbers, so where two fetches overlap a line may be a repeat."""
+    Logs have no sequence numbers, so where two fetches overlap a line may be a repeat. ``task_id``
+    is the container, as fetched; it is not kept."""
 
     t: float
     fd: str
     text: str
     possible_repeat: bool = False
+    task_id: str = ""
 
 
 class LogRow(msgspec.Struct, frozen=True):

@@ -53,6 +53,7 @@ JOURNAL_CHANGES = (
     "CREATE TABLE alerts (run TEXT PRIMARY KEY, book BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE curves (run TEXT PRIMARY KEY, row_id INTEGER NOT NULL, track BLOB NOT NULL)",
     "CREATE INDEX events_told ON events (run) WHERE type <> 'step.completed'",
+    "CREATE INDEX events_by_type ON events (run, type) WHERE type <> 'step.completed'",
 )
 """What each version after the first added; an older journal is given what it lacks."""
 SCHEMA_VERSION = 1 + len(JOURNAL_CHANGES)

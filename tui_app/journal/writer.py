@@ -36,7 +36,7 @@ from tui_app.journal.records import (
     WatcherStatus,
 )
 from tui_app.journal.schema import JOURNAL_CHANGES, JOURNAL_TABLES, open_writer
-from tui_app.state.alerts import AlertBook
+from tui_app.state.alert_book import AlertBook
 from tui_app.state.fold import fold
 from tui_app.state.points import STEP
 from tui_app.state.stretch import calm_stretch, fold_stretch

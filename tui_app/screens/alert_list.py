@@ -10,7 +10,7 @@ from remote.vocabulary.commands import Verb
 from tui_app.feed import Wish
 from tui_app.render.formats import plural
 from tui_app.screens.tab import TabScreen
-from tui_app.state.alerts import Alert
+from tui_app.state.alert_book import Alert
 from tui_app.text_safety import plain
 from tui_app.widgets.banner import alert_rows
 from tui_app.widgets.sight import Sight

@@ -16,9 +16,12 @@ from textual.widgets import Button
 from tui_app.actions import Action, Danger
 from tui_app.render.spans import Line, wrap
 from tui_app.screens.dialog import Dialog
+from tui_app.state.cost import Cost
+from tui_app.state.levels import reported
 from tui_app.state.view import RunView
 from tui_app.text_safety import plain
 from tui_app.widgets.prose import Prose
+from tui_app.widgets.words import told
 
 if TYPE_CHECKING:
     from textual.widgets import Input
@@ -34,11 +37,15 @@ class ConfirmScreen(Dialog[bool]):
         Binding("escape,n,q", "cancel", "cancel", show=False),
         Binding("left,h,up,k", "app.focus_previous", show=False),
         Binding("right,l,down,j", "app.focus_next", show=False),
+        Binding("y,ctrl+y", "copy", "copy the command", show=False),
     ]
 
-    def __init__(self, action: Action, view: RunView, twin: str, *, typed: bool = False) -> None:
+    def __init__(
+        self, action: Action, view: RunView, twin: str, *, at_stake: Cost | None = None, typed: bool = False
+    ) -> None:
         super().__init__()
-        self._typed = typed
+        self._stake = at_stake
+        self._typed, self._copied = typed, False
         self._action, self._view, self._twin = action, view, twin
 
     def on_mount(self) -> None:
@@ -50,7 +57,7 @@ class ConfirmScreen(Dialog[bool]):
         """Question, costs, the same on the command line, buttons."""
         danger = " -danger" if self._action.danger is Danger.DESTRUCTIVE else ""
         with Vertical(classes="box" + danger):
-            yield Prose(self._text())
+            yield Prose(self._text(), id="text")
             if self._typed:
                 yield from self._name_field()
             with Horizontal(classes="buttons"):
@@ -85,15 +92,26 @@ class ConfirmScreen(Dialog[bool]):
                     "bad-strong" if action.danger is Danger.DESTRUCTIVE else "warn-strong",
                 )
             ],
-            [(f"{view.state} · {attempt} · step {view.step}", "quiet")],
+            [(f"{view.state} · {attempt} · step {told(reported(view).step)}", "quiet")],
             [],
         ]
-        for sentence in action.cost(view):
+        for sentence in action.cost(view, self._stake):
             first, *rest = wrap(plain(sentence, 400), TEXT_WIDTH - 2)
             lines.append([("· ", "quiet"), (first, "text")])
             lines += [[("  ", "text"), (line, "text")] for line in rest]
         lines += [[], [("same as  ", "quiet"), (plain(self._twin, 200), "accent")]]
+        copy = "copied, if the terminal lets us" if self._copied else ""
+        key = "ctrl+y" if self._typed else "y"
+        lines.append(
+            [(" " * 9, "text"), (copy, "good")] if copy else [(f"{' ' * 9}{key} copies it", "quiet")]
+        )
         return lines
+
+    def action_copy(self) -> None:
+        """Copy the command that does the same."""
+        self.app.copy_to_clipboard(plain(self._twin, 400))
+        self._copied = True
+        self.query_one("#text", Prose).write(self._text())
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:

@@ -22,7 +22,7 @@ from tui_app.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
     from tui_app.app import Middlewatch
-    from tui_app.state.alerts import Alert
+    from tui_app.state.alert_book import Alert
 
 Keep = Callable[[str, Path, str, str, float], Path]
 
@@ -56,6 +56,7 @@ class DeskScreen(Screen[None]):
         Binding("ctrl+l", "repaint", "repaint", show=False),
         Binding("y", "hand_over", "copy a hand-over", show=False),
         Binding("ctrl+s", "picture", "save a picture", show=False),
+        Binding("W", "arm", "arm, disarm", show=False),
     ]
 
     def __init__(self) -> None:
@@ -131,7 +132,16 @@ class DeskScreen(Screen[None]):
         return [*verbs, Key("?", "help"), Key("q", "quit", note=", runs go on")]
 
     def _possible(self, action: Action) -> bool:
-        return not self.board.read_only
+        return self.board.arming.armed(self.board.clock())
+
+    def notes(self, now: float) -> tuple[str, ...]:
+        """What the header must say beside the run: whether keys may act."""
+        note = self.board.arming.note(now)
+        return () if note is None else (note,)
+
+    def action_arm(self) -> None:
+        """Let keys act, or no longer."""
+        self.board.toggle_arming()
 
     def action_ask(self, action_id: str) -> None:
         """A verb's key."""

@@ -9,7 +9,7 @@ from tui_app.render.formats import plural
 from tui_app.screens.tab import TabScreen
 from tui_app.widgets.eval_page import eval_head, eval_rows
 from tui_app.widgets.records import Evaluation, Record
-from tui_app.widgets.sight import Sight
+from tui_app.widgets.sight import Sight, nothing_yet
 
 KEPT = 4000
 
@@ -37,5 +37,7 @@ class EvalScreen(TabScreen):
         """Course and table."""
         page = self.page
         fixed = eval_head(self._kept, page.size.width, ascii_art=page.ascii_art)
-        title = [("eval ", "strong"), (plural(len(self._kept), "evaluation"), "text")]
-        page.write(title, eval_rows(self._kept, now), fixed=fixed, right=[(self.twin, "quiet")])
+        count = plural(len(self._kept), "evaluation")
+        title = [("eval ", "strong"), (count if self._kept else nothing_yet(sight, count), "text")]
+        rows = eval_rows(self._kept, now, nothing_yet(sight, "no evaluation yet"))
+        page.write(title, rows, fixed=fixed, right=[(self.twin, "quiet")])

@@ -24,6 +24,7 @@ EVERYWHERE = (
     ("ctrl+s", "save a picture (SVG)"),
     ("ctrl+p", "every command by name"),
     ("ctrl+l", "paint the screen again"),
+    ("W", "arm or disarm keys on MODAL"),
 )
 HALF = 38
 
@@ -47,7 +48,9 @@ class HelpScreen(Dialog[None]):
         summary = board.desk.summaries.get(self._run or "")
         view = summary.view if summary is not None else None
         with Vertical(classes="box"):
-            yield Prose(help_lines(view, moves=self._moves, read_only=board.read_only, twin=board.twin))
+            held = board.arming.refusal("", board.clock())
+            held = held.removeprefix(": ") if held is not None else None
+            yield Prose(help_lines(view, moves=self._moves, held=held, twin=board.twin))
 
     def action_close(self) -> None:
         """Back to work."""
@@ -55,13 +58,13 @@ class HelpScreen(Dialog[None]):
 
 
 def help_lines(
-    view: RunView | None, *, moves: Moves, read_only: bool, twin: Callable[[str], str]
+    view: RunView | None, *, moves: Moves, held: str | None, twin: Callable[[str], str]
 ) -> list[Line]:
-    """The help text for a run as it stands."""
+    """The help text for a run as it stands; ``held`` is why no key acts at all, None where keys do."""
     run = plain(view.run, 48) if view is not None else "RUN"
     lines: list[Line] = [[("keys", "strong"), (f"   for {run}" if view is not None else "", "quiet")]]
     for action in VERBS:
-        refusal = "read-only" if read_only else action.refusal(view)
+        refusal = held or action.refusal(view)
         lines.append([(f"{action.key:<3}", "key"), (f"{action.label:<13}", "text"), (action.help, "quiet")])
         command: Line = [(" " * 16, "text"), (twin(action.cli(run)), "accent")]
         if refusal is not None:
@@ -84,4 +87,4 @@ def _two_by_two(entries: Sequence[tuple[str, str]]) -> list[Line]:
 
 
 def _entry(keys: str, what: str) -> Line:
-    return crop([(f"{keys:<9} ", "key"), (what, "quiet")], HALF - 1)
+    return crop([(f"{keys:<7} ", "key"), (what, "quiet")], HALF - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -52,7 +53,10 @@ class HomeScreen(DeskScreen):
         self.take_size()
         yield HomeHeader(id="header")
         yield Banner(id="banner")
-        yield RunTable(id="table")
+        table = RunTable(id="table")
+        if (sorting := self.board.layout_kept.sorting) in list(Sorting):
+            table.sorting = Sorting(sorting)
+        yield table
         yield Preview(id="preview")
         yield StatusLine(id="status")
         yield KeyBar(id="keys")
@@ -113,6 +117,7 @@ class HomeScreen(DeskScreen):
         """Another order."""
         table = self.query_one(RunTable)
         table.sorting = table.sorting.following
+        self.board.keep_layout(replace(self.board.layout_kept, sorting=str(table.sorting)))
         self.board.tick()
 
     def action_mark(self) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from tui_app.lookup import Topic
 from tui_app.screens.tab import TabScreen
-from tui_app.widgets.host_page import HEAD, KEPT, host_age, host_rows
+from tui_app.widgets.host_page import HEAD, KEPT, NOTHING, host_age, host_rows
 from tui_app.widgets.records import HostSample, Record
-from tui_app.widgets.sight import Sight
+from tui_app.widgets.sight import Sight, nothing_yet
 
 
 class HostScreen(TabScreen):
@@ -34,5 +34,5 @@ class HostScreen(TabScreen):
         """A line a figure."""
         samples, page = list(self._samples), self.page
         title = [("host ", "strong"), (host_age(samples, now), "text")]
-        rows = host_rows(samples, page.size.width, ascii_art=page.ascii_art)
+        rows = host_rows(samples, page.size.width, nothing_yet(sight, NOTHING), ascii_art=page.ascii_art)
         page.write(title, rows, fixed=[HEAD], right=[(self.twin, "quiet")])

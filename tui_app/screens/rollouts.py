@@ -12,7 +12,7 @@ from tui_app.render.formats import age
 from tui_app.screens.tab import SCROLLING, TabScreen
 from tui_app.widgets.records import Record, Rollouts
 from tui_app.widgets.rollout_page import Order, sample_rows
-from tui_app.widgets.sight import Sight
+from tui_app.widgets.sight import Sight, nothing_yet
 
 KEPT = 4000
 """Sampled steps that are kept; the oldest are dropped."""
@@ -56,7 +56,7 @@ class RolloutsScreen(TabScreen):
     def write(self, sight: Sight | None, now: float) -> None:
         """The chosen step's samples."""
         if not self._kept:
-            rows = [[("  no rollout has been sampled yet", "quiet")]]
+            rows = [[(f"  {nothing_yet(sight, 'no rollout has been sampled yet')}", "quiet")]]
             self.page.write([("rollouts", "strong")], rows, right=[(self.twin, "quiet")])
             return
         index = self._index()

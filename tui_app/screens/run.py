@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 
 from tui_app.desk import Desk
 from tui_app.render.look import Look
@@ -22,11 +22,11 @@ from tui_app.widgets.key_bar import KeyBar
 from tui_app.widgets.metrics import METRICS
 from tui_app.widgets.rail import Rail
 from tui_app.widgets.run_header import NewsLine, RunHeader
-from tui_app.widgets.sight import Sight
+from tui_app.widgets.sight import Sight, nothing_yet
 from tui_app.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
-    from tui_app.state.alerts import Alert
+    from tui_app.state.alert_book import Alert
 
 DOTS = 100
 """A move of the cursor is about a hundredth of what is shown, and never less than a step."""
@@ -37,7 +37,7 @@ class RunScreen(DeskScreen):
 
     moves = (
         ("1-5 m", "which chart is large"),
-        ("left right", "cursor over the steps, , ."),
+        (", .", "cursor back, on (or arrows)"),
         ("+ - 0", "zoom in, out, all steps"),
         ("< >", "earlier, later steps"),
         ("L S", "log scale, smoothing"),
@@ -86,14 +86,18 @@ class RunScreen(DeskScreen):
     def compose(self) -> ComposeResult:
         """Header, news, charts beside panels, events, status, keys."""
         self.take_size()
+        kept = self.board.layout_kept
+        self.chosen = kept.metric if 0 <= kept.metric < len(METRICS) else 0
+        self.look = Look(log=kept.log, smooth=kept.smooth)
         yield RunHeader(id="header")
         yield Banner(id="banner")
         yield NewsLine(id="news")
         with Horizontal(id="middle"):
             yield Charts(id="charts")
             yield Rail(id="rail")
-        yield EventList(id="events")
-        yield StatusLine(id="status")
+        with Vertical(id="foot"):
+            yield EventList(id="events")
+            yield StatusLine(id="status")
         yield KeyBar(id="tabs")
         yield KeyBar(id="keys")
 
@@ -108,7 +112,8 @@ class RunScreen(DeskScreen):
         if not self.paused:
             self._take_events(desk)
         if sight is not None:
-            self.query_one(RunHeader).show(sight, ("PAUSED (space goes on)",) if self.paused else ())
+            paused = ("PAUSED, space goes on",) if self.paused else ()
+            self.query_one(RunHeader).show(sight, (*paused, *self.notes(now)))
             self.query_one(NewsLine).show(sight, self._read_out(desk))
             if not self.has_class("-events"):
                 self.query_one(Rail).show(sight)
@@ -148,7 +153,8 @@ class RunScreen(DeskScreen):
         if held or picture == self._charted:
             return
         self._charted = picture
-        self.query_one(Charts).show(desk.track, sight.view.of, self.chosen, self.look)
+        nothing = nothing_yet(sight, "no step yet")
+        self.query_one(Charts).show(desk.track, sight.view.of, self.chosen, self.look, nothing)
 
     def _read_out(self, desk: Desk) -> Line | None:
         """Every metric at the cursor."""
@@ -175,7 +181,7 @@ class RunScreen(DeskScreen):
     def action_metric(self, index: int) -> None:
         """Give this metric the large chart."""
         self.chosen = index
-        self.board.tick()
+        self._look(self.look)
 
     def action_next_metric(self, step: int) -> None:
         """Give the next one the large chart."""
@@ -183,6 +189,8 @@ class RunScreen(DeskScreen):
 
     def _look(self, look: Look) -> None:
         self.look = look
+        kept = replace(self.board.layout_kept, metric=self.chosen, log=look.log, smooth=look.smooth)
+        self.board.keep_layout(kept)
         self.board.tick()
 
     @property

@@ -8,7 +8,7 @@ from tui_app.lookup import Topic
 from tui_app.render.formats import plural
 from tui_app.screens.tab import TabScreen
 from tui_app.widgets.records import CheckpointNews, Record
-from tui_app.widgets.sight import Sight
+from tui_app.widgets.sight import Sight, nothing_yet
 from tui_app.widgets.volume_page import Checkpoints, checkpoint_rows, summary_lines
 
 
@@ -39,5 +39,6 @@ class VolumeScreen(TabScreen):
         page = self.page
         fixed = summary_lines(self._book, sight, page.size.width, ascii_art=page.ascii_art)
         count = plural(len(self._book.known), "checkpoint")
+        count = count if self._book.known else nothing_yet(sight, count)
         rows = checkpoint_rows(self._book, sight)
         page.write([("volume ", "strong"), (count, "text")], rows, fixed=fixed, right=[(self.twin, "quiet")])

@@ -134,6 +134,8 @@ def silent(look: Look) -> Finding | None:
     attempt = current_attempt(look.view)
     if look.view.state.is_terminal or attempt is None or attempt.cause is not None or look.sign_at is None:
         return CALM
+    if not look.view.level.has_records:
+        return CALM  # it never promised to give any
     quiet = look.now - look.sign_at
     if quiet > SILENT_AFTER_SECONDS:
         text = f"no sign of life for {SILENT_AFTER_SECONDS:.0f} s and more"

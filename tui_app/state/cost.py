@@ -16,6 +16,7 @@ from itertools import pairwise
 
 import msgspec
 
+from tui_app.state.levels import Level, reported
 from tui_app.state.view import AttemptView, RunView
 
 MOST_WORD = 24
@@ -93,7 +94,7 @@ def at_stake(view: RunView, now: float, prices: Prices) -> Cost:
     """The work since the last commit, which a kill now would have done again."""
     attempt = view.attempt
     over = attempt is None or attempt.ended_at is not None or view.state.is_terminal
-    if attempt is None or over or not view.uncommitted_steps:
+    if attempt is None or over or not reported(view).uncommitted:
         return _cost(view, 0.0, prices)
     begun = attempt.claimed_at - (attempt.boot_seconds or 0.0)
     since = begun if view.committed is None else max(begun, view.committed.t)
@@ -112,6 +113,8 @@ def _lasted(attempt: AttemptView, limit: float | None, view: RunView, now: float
 
 def _cost(view: RunView, seconds: float, prices: Prices) -> Cost:
     gpu = gpu_type(view)
+    if not gpu and view.gpu_requested is None and view.level is not Level.OWN:
+        return Cost(gpu="", seconds=None)
     if view.cpu_demo or not gpu:
         return Cost(gpu=gpu, seconds=0.0, cpu_demo=view.cpu_demo)
     if not view.gpu_count:

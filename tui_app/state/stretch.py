@@ -20,9 +20,9 @@ import msgspec
 from remote.vocabulary.events import Event
 from remote.vocabulary.run_states import RunState
 from tui_app.state import alert_learning as learning
+from tui_app.state.alert_book import AlertBook
 from tui_app.state.alert_memory import BASELINE_STEPS, BASELINES, ENTROPY_STEPS, REWARD_STEPS, Memory
 from tui_app.state.alert_operation import LAG_INTERVALS
-from tui_app.state.alerts import AlertBook
 from tui_app.state.fields import MAX_METRICS, Fields
 from tui_app.state.fold import STEP_SECONDS_TAIL
 from tui_app.state.points import STEP

@@ -1,6 +1,8 @@
 """checkpoint, preempt, stop, resume: what an operator does to a run that exists.
 
-What cannot be done now is refused before anything is written; the watcher checks again.
+What cannot be done now is refused before anything is written; the watcher checks again. A verb that costs
+something says what and asks on a terminal. Without one it goes ahead on the local cloud; on Modal it needs
+``--yes``, because there it ends or repeats paid work.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from remote.vocabulary.commands import Verb
 from tui_app.actions import ACTIONS, Danger
 from tui_app.exit_codes import CommandError, ExitCode
 from tui_app.journal.reader import RunSummary
-from tui_app.locations import Locations
+from tui_app.locations import TARGETS, Locations
+from tui_app.state.cost import at_stake
 from tui_app.state.view import RunView
 from tui_app.verbs.asking import ask, bring_up, follow_option, follow_run, taken_names
 from tui_app.verbs.common import (
@@ -24,6 +27,7 @@ from tui_app.verbs.common import (
     json_option,
     known_run,
     locations_of,
+    prices_of,
     require_target,
     run_argument,
     target_option,
@@ -92,7 +96,8 @@ def resume(
     args: dict[str, Any] = {"config": config.to_json()}
     if from_step is not None:
         args["from_step"] = _committed_step(locations, run, from_step)
-    _confirm(ACTIONS["resume"].cost(view), "resume", run, yes or from_step is None)
+    if from_step is not None:
+        _confirm(locations, ACTIONS["resume"].cost(view), "resume", run, yes)
     bring_up(locations)
     code = ask(locations, Verb.RESUME, run, as_json=as_json, args=args)
     return follow_run(locations, run) if code is ExitCode.OK and following else code
@@ -129,9 +134,10 @@ def _act(locations: Locations, action_id: str, run: str, *, as_json: bool, yes: 
     refusal = action.refusal(view)
     if refusal is not None:
         raise CommandError(refusal, ExitCode.REFUSED)
-    bring_up(locations)
     if action.danger is not Danger.NONE:
-        _confirm(action.cost(view), action.label, run, yes)
+        stake = at_stake(view, time.time(), prices_of())
+        _confirm(locations, action.cost(view, stake), action.label, run, yes)
+    bring_up(locations)
     assert action.verb is not None, f"{action.id} is an action on a run"
     attempt = view.attempt.number if view.attempt is not None else None
     return ask(locations, action.verb, run, as_json=as_json, attempt=attempt)
@@ -150,11 +156,16 @@ def _wanted(locations: Locations, run: str) -> RunSummary:
         return known_run(locations, run)
 
 
-def _confirm(cost: list[str], label: str, run: str, yes: bool) -> None:
-    """Say what it costs and ask; No is the default. A script that has no terminal is not asked."""
-    if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+def _confirm(locations: Locations, cost: list[str], label: str, run: str, yes: bool) -> None:
+    """Say what it costs and ask; No is the default. A script has no terminal: see the module."""
+    if yes:
         return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if locations.target == TARGETS[0]:
+            return
+        told = " ".join(cost)
+        raise CommandError(f"{label} of {run} on {locations.target} needs --yes: {told}", ExitCode.REFUSED)
     for line in cost:
         click.echo(line, err=True)
-    if not click.confirm(f"{label} {run}?", default=False, err=True):
+    if not click.confirm(f"{label} {run} on {locations.target.upper()}?", default=False, err=True):
         raise CommandError(f"{label} of {run} was not confirmed; nothing was done", ExitCode.REFUSED)

@@ -1,4 +1,4 @@
-"""alerts, acknowledge, snooze: what is wrong, and who has seen it.
+"""alerts, watch, acknowledge, snooze: what is wrong, who is told, and who has seen it.
 
 The watcher keeps the alerts, so they need no viewer; to acknowledge is an intent like any other.
 """
@@ -13,21 +13,26 @@ import click
 from remote.vocabulary.commands import Verb
 from remote.vocabulary.events import iso
 from tui_app.exit_codes import CommandError, ExitCode
-from tui_app.listing import columns
+from tui_app.listing import columns, watcher_line
 from tui_app.render.formats import age
-from tui_app.state.alerts import RULES, Alert
+from tui_app.state.alert_book import Alert
+from tui_app.state.alert_rules import RULES
 from tui_app.text_safety import shown
 from tui_app.verbs.asking import ask
 from tui_app.verbs.common import (
     echo,
     echo_json,
+    hooked_watcher,
     journal,
     json_option,
     known_run,
     locations_of,
     now,
+    on_alert_option,
     run_argument,
+    status_of,
     target_option,
+    with_target,
 )
 from tui_app.watcher_launch import ensure_watcher
 
@@ -89,6 +94,21 @@ def alert_document(alert: Alert) -> dict[str, object]:
         "acknowledged_by": alert.acknowledged_by or None,
         "snoozed_until": iso(alert.snoozed_until) if alert.snoozed_until else None,
     }
+
+
+@click.command()
+@on_alert_option
+@target_option
+def watch(on_alert: str | None, target: str | None) -> ExitCode:
+    """Have a watcher record the target's runs, with no viewer open, and say how it does."""
+    locations = locations_of(target)
+    hooked_watcher(locations, on_alert)
+    with journal(locations) as reader:
+        status, running = status_of(locations, reader)
+    echo([watcher_line(status, now(), running=running, command=with_target(locations))])
+    if on_alert is not None:
+        echo([f"alerts go to: {shown(on_alert, 200)}"])
+    return ExitCode.OK
 
 
 @click.command()

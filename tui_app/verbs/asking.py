@@ -78,6 +78,16 @@ def ask(
     return _answer(locations, verb, run, intent.id, outcome, quiet=as_json)
 
 
+def adopt(locations: Locations, identity: str) -> str:
+    """Have a call fc-…, or the one live call of an app ap-…, followed; the call's id. CommandError."""
+    bring_up(locations)
+    intent = submit(locations, Verb.ADOPT, identity, args={"id": identity})
+    outcome = await_outcome(locations, intent.id)
+    _answer(locations, Verb.ADOPT, identity, intent.id, outcome, quiet=True)
+    assert outcome is not None, "an intent without an outcome is an error"
+    return outcome.detail.split(maxsplit=1)[0]
+
+
 def _answer(
     locations: Locations, verb: Verb, run: str, intent_id: str, outcome: Outcome | None, *, quiet: bool
 ) -> ExitCode:

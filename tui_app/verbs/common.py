@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 import time
@@ -19,13 +20,14 @@ from typing import Any, TypeVar
 import click
 
 from tui_app.choosing import choose_target, known_target
-from tui_app.config import Setting, SettingError, load, modal_token_origin
+from tui_app.config import Setting, SettingError, load, load_prices, modal_token_origin
 from tui_app.exit_codes import CommandError, ExitCode
 from tui_app.journal.reader import JournalMissingError, JournalReader, RunSummary, WatcherStatus
 from tui_app.locations import TARGETS, Locations
+from tui_app.state.cost import Prices
 from tui_app.targets import CLOUD_IS_DOWN, cloud_running
 from tui_app.text_safety import plain
-from tui_app.watcher_launch import watcher_running
+from tui_app.watcher_launch import ensure_watcher, watcher_running
 
 MIN_COLUMNS, MIN_ROWS = 80, 24
 MAX_NAMES_SHOWN = 12
@@ -44,6 +46,30 @@ def json_option(command: _Command) -> _Command:
     return click.option("--json", "as_json", is_flag=True, help="Machine-readable, with stable keys.")(
         command
     )
+
+
+def on_alert_option(command: _Command) -> _Command:
+    """``--on-alert``, for what starts a watcher."""
+    return click.option(
+        "--on-alert",
+        metavar="COMMAND",
+        help="Run by the watcher for each alert, raised or cleared, with JSON on stdin; works with no viewer "
+        "open, until the watcher ends (to keep it: on_alert in config.toml).",
+    )(command)
+
+
+def hooked_watcher(locations: Locations, on_alert: str | None) -> None:
+    """A watcher records, with this command for alerts if one is given. CommandError, WatcherStartError."""
+    try:
+        words = None if on_alert is None else shlex.split(on_alert)
+    except ValueError as error:
+        raise CommandError(f"--on-alert is {plain(on_alert, 200)!r}: {error}", ExitCode.USAGE) from error
+    if words is not None and not (words and shutil.which(words[0])):
+        raise CommandError(
+            f"--on-alert is {plain(on_alert, 200)!r}; allowed is a command that can be found", ExitCode.USAGE
+        )
+    require_target(locations)
+    ensure_watcher(locations, locations.target, on_alert=words)
 
 
 def locations_of(target: str | None) -> Locations:
@@ -65,6 +91,14 @@ def settings_of(flags: Mapping[str, str | None]) -> dict[str, Setting]:
     """Every setting. CommandError for one that is not allowed."""
     try:
         return load(flags)
+    except SettingError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
+
+
+def prices_of() -> Prices:
+    """What GPUs cost, as configured. CommandError."""
+    try:
+        return load_prices()
     except SettingError as error:
         raise CommandError(str(error), ExitCode.USAGE) from error
 
@@ -145,7 +179,10 @@ def status_of(locations: Locations, reader: JournalReader | None) -> tuple[Watch
 
 
 def has_terminal() -> bool:
-    """Whether a full-screen dashboard can be shown: both ends are a terminal that can move."""
+    """Whether a full-screen dashboard can be shown: both ends are a terminal that can move, or a page in a
+    browser stands for one."""
+    if "web_driver" in os.environ.get("TEXTUAL_DRIVER", ""):
+        return True
     able = os.environ.get("TERM", "") not in ("", "dumb")
     return able and sys.stdin.isatty() and sys.stdout.isatty()
 

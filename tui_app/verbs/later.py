@@ -1,6 +1,6 @@
 """Commands that are imported when they are asked for: one command need not wait for the code of all others.
 
-group.commands = Later({"open": "tui_app.verbs.reading:open_"})
+group.commands = Later({"open": "tui_app.verbs.opening:open_"})
 """
 
 from __future__ import annotations

@@ -1,22 +1,20 @@
-"""open, list, show, logs: what is recorded, from the journal alone, watcher or not."""
+"""list, show, logs: what is recorded, from the journal alone, watcher or not."""
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 
 import click
 
 from remote.vocabulary.events import Event, encode
-from tui_app.choosing import remember_target
 from tui_app.demo import tend
 from tui_app.documents import run_document, watcher_document
 from tui_app.exit_codes import ExitCode
 from tui_app.journal.reader import JournalReader, LogRow
 from tui_app.listing import run_lines, run_table, watcher_line
 from tui_app.locations import Locations
-from tui_app.plain import POLL_SECONDS, follow
+from tui_app.plain import POLL_SECONDS
 from tui_app.sentences import sentence
 from tui_app.state.fold import fold
 from tui_app.state.view import RunView
@@ -25,67 +23,17 @@ from tui_app.verbs.common import (
     command_name,
     echo,
     echo_json,
-    has_terminal,
     journal,
     json_option,
     known_run,
     locations_of,
     now,
-    require_size,
+    prices_of,
     run_argument,
-    settings_of,
     status_of,
     target_option,
     with_target,
 )
-
-
-@click.command("open")
-@run_argument(required=False)
-@click.option("--read-only", is_flag=True, help="Look only: no key can act, no watcher is started.")
-@click.option("--ascii", "ascii_art", is_flag=True, help="Draw with ASCII alone.")
-@click.option("--plain", is_flag=True, help="Plain lines instead of the dashboard.")
-@target_option
-def open_(run: str | None, read_only: bool, ascii_art: bool, plain: bool, target: str | None) -> ExitCode:
-    """Open the dashboard, on RUN (its name, or its call fc-…) if one is named.
-
-    Closing it changes nothing about runs.
-    """
-    flags = {"read_only": "yes" if read_only else None, "ascii": "yes" if ascii_art else None}
-    settings = settings_of(flags)
-    read_only, drawn = settings["read_only"].value == "yes", settings["ascii"].value
-    locations = locations_of(target)
-    if run is not None:
-        run = _run_named(locations, run)
-    remember_target(locations.target)
-    if plain or not has_terminal():
-        return _open_plain(locations, run, read_only)
-    require_size()
-    locations.prepare()
-    from tui_app.app import run_app
-
-    ascii_only = None if drawn == "auto" else drawn == "yes"
-    return ExitCode(run_app(locations, run, read_only, ascii_art=ascii_only))
-
-
-def _run_named(locations: Locations, name: str) -> str:
-    """The run of this name, or the one that this call belongs to. CommandError."""
-    if name.startswith("fc-"):
-        with journal(locations) as reader:
-            for summary in reader.views() if reader is not None else []:
-                spawns = reader.events(summary.view.run, types=("run.spawned",)) if reader is not None else []
-                if any(row.event.data.get("call_id") == name for row in spawns):
-                    return summary.view.run
-    return known_run(locations, name).view.run
-
-
-def _open_plain(locations: Locations, run: str | None, read_only: bool) -> ExitCode:
-    if run is None:
-        _list(locations, as_json=False)
-        echo([f"there is no terminal for the dashboard; follow a run: {with_target(locations)} logs -f RUN"])
-        return ExitCode.OK
-    watch = (lambda: None) if read_only else (lambda: tend(locations))
-    return follow(locations, run, sys.stdout, command=with_target(locations), tend=watch)
 
 
 @click.command("list")
@@ -93,11 +41,12 @@ def _open_plain(locations: Locations, run: str | None, read_only: bool) -> ExitC
 @target_option
 def list_(as_json: bool, target: str | None) -> ExitCode:
     """Every run that is known, newest first, with the age of what is shown."""
-    _list(locations_of(target), as_json=as_json)
+    list_runs(locations_of(target), as_json=as_json)
     return ExitCode.OK
 
 
-def _list(locations: Locations, *, as_json: bool) -> None:
+def list_runs(locations: Locations, *, as_json: bool) -> None:
+    """Print every run, and how the watcher is."""
     with journal(locations) as reader:
         summaries = reader.views() if reader is not None else []
         status, running = status_of(locations, reader)
@@ -126,10 +75,12 @@ def show(run: str, as_json: bool, target: str | None) -> ExitCode:
         undecodable = reader.undecodable(run) if reader is not None else 0
     moment = now()
     if as_json:
-        document = run_document(summary, status, moment, target=locations.target, undecodable=undecodable)
+        document = run_document(
+            summary, status, moment, target=locations.target, undecodable=undecodable, prices=prices_of()
+        )
         echo_json({**document, "watcher": watcher_document(status, moment, running=running)})
     else:
-        echo(run_lines(summary, status, moment))
+        echo(run_lines(summary, status, moment, prices_of()))
         echo(["", watcher_line(status, moment, running=running, command=with_target(locations))])
     return ExitCode.OK
 

@@ -3,46 +3,45 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import msgspec
 
 from remote.vocabulary.commands import Verb
-from remote.vocabulary.run_config import (
-    DEMO_DRILLS,
-    TASKS,
-    WANDB_MODES,
-    ConfigError,
-    Drill,
-    DrillKind,
-    RunConfig,
-)
+from remote.vocabulary.run_config import DEMO_DRILLS, ConfigError, Drill, RunConfig
 from tui_app.demo import deploying, next_name
 from tui_app.exit_codes import CommandError, ExitCode
+from tui_app.run_fields import CONFIG_FIELDS, DRILLS, FIELDS, Field, Kind
 from tui_app.subprocesses import ensure_deployed
 from tui_app.text_safety import shown
 from tui_app.verbs.asking import ask, bring_up, follow_option, follow_run, taken_names
 from tui_app.verbs.common import checked_name, json_option, locations_of, target_option
 
+_TYPES = {Kind.TEXT: str, Kind.WHOLE: int, Kind.REAL: float}
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def field_options(command: _Command) -> _Command:
+    """An option for each field of the form, in its order."""
+    for field in reversed(FIELDS.values()):
+        command = _option(field)(command)
+    return command
+
+
+def _option(field: Field) -> Callable[[_Command], _Command]:
+    if field.kind is Kind.FLAG:
+        names = f"{field.flag}/{field.flag.replace('--', '--no-', 1)}"
+        return click.option(names, field.id, default=None, help=field.help)
+    if field.kind is Kind.STEPS:
+        return click.option(field.flag, field.id, type=int, multiple=True, help=field.help)
+    return click.option(field.flag, field.id, type=_TYPES[field.kind], metavar=field.metavar, help=field.help)
+
 
 @click.command()
-@click.option("--name", help="Name of the run (default: the task's, numbered).")
-@click.option("--task", metavar="|".join(TASKS), help="What is learned.")
-@click.option("--steps", type=int, help="Optimiser steps.")
-@click.option("--seed", type=int)
-@click.option("--model", help="tiny-llama, or a Hugging Face name or path.")
-@click.option("--gpu", help="Type and count, such as H100:8.")
-@click.option("--checkpoint-interval", type=int, help="Steps between committed checkpoints.")
-@click.option("--max-retries", type=int)
-@click.option("--grace-seconds", type=float, help="Between the interrupt and the kill.")
-@click.option("--wandb", metavar="|".join(WANDB_MODES))
-@click.option("--fail-at-step", type=int, multiple=True, help="Raise once at the end of this step.")
-@click.option("--preempt-at-step", type=int, multiple=True, help="Be interrupted once, too fast to save.")
-@click.option("--fail-commit-at-step", type=int, multiple=True, help="Let a commit fail once.")
-@click.option("--drill", is_flag=True, help="The demo's three faults.")
+@field_options
 @click.option(
     "--config", "config_path", type=click.Path(path_type=Path), help="JSON with any field of a run's config."
 )
@@ -51,7 +50,6 @@ from tui_app.verbs.common import checked_name, json_option, locations_of, target
 @json_option
 @target_option
 def spawn(
-    name: str | None,
     config_path: Path | None,
     plain: bool,
     following: bool,
@@ -59,7 +57,8 @@ def spawn(
     target: str | None,
     **options: Any,
 ) -> ExitCode:
-    """Start a new run."""
+    """Start a new run. Options left out are as in --config, else as by default."""
+    name = options.pop("run")
     locations = locations_of(target)
     config = config_from(_read_config(config_path), options)
     run = checked_name(name) if name is not None else None
@@ -80,23 +79,11 @@ def spawn(
 
 def config_from(base: Mapping[str, Any], options: Mapping[str, Any]) -> RunConfig:
     """The checked config of a file's fields and the command line's. CommandError."""
-    drills = [Drill(DrillKind.EXCEPTION, step) for step in options.get("fail_at_step", ())]
-    drills += [Drill(DrillKind.PREEMPT, step) for step in options.get("preempt_at_step", ())]
-    drills += [Drill(DrillKind.COMMIT_FAILURE, step) for step in options.get("fail_commit_at_step", ())]
+    drills = [Drill(kind, step) for name, kind in DRILLS.items() for step in options.get(name, ())]
     if options.get("drill"):
         drills += DEMO_DRILLS
-    names = (
-        "task",
-        "steps",
-        "seed",
-        "model",
-        "gpu",
-        "checkpoint_interval",
-        "max_retries",
-        "grace_seconds",
-        "wandb",
-    )
-    fields = {**base, **{name: options[name] for name in names if options.get(name) is not None}}
+    given = {f.id: options[f.id] for f in CONFIG_FIELDS if options.get(f.id) is not None}
+    fields = {**base, **given}
     if drills:
         fields["drills"] = [msgspec.to_builtins(drill) for drill in drills]
     try:

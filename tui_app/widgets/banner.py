@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from tui_app.render.formats import age
 from tui_app.render.spans import Line, crop
-from tui_app.state.alerts import Alert, AlertSeverity
+from tui_app.state.alert_book import Alert
+from tui_app.state.alert_terms import AlertSeverity
 from tui_app.text_safety import shown
 from tui_app.widgets.lines import LineWidget
 

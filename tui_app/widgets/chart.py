@@ -34,13 +34,17 @@ class Charts(LineWidget):
         self._chosen = 0
         self._bounds: dict[tuple[int, bool], Bounds] = {}
         self._look = Look()
+        self._nothing = ""
 
-    def show(self, track: Track, total: int | None, chosen: int, look: Look = ALL) -> None:
+    def show(
+        self, track: Track, total: int | None, chosen: int, look: Look = ALL, nothing: str = "no step yet"
+    ) -> None:
         """Show this track, looked at so, metric ``chosen`` large; ``total`` is the goal in steps, None
-        while unknown."""
+        while unknown, and ``nothing`` stands for a metric that has not come."""
         if track is not self._track:
             self._bounds.clear()
         self._track, self._total, self._chosen, self._look = track, total, chosen, look
+        self._nothing = nothing
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -66,7 +70,7 @@ class Charts(LineWidget):
 
     def _curve(self, index: int, series: Series | None, cells: int, rows: int) -> list[Line]:
         if series is None or rows < 3:
-            return [[], [("  no step yet", "quiet")]]
+            return [[], [(f"  {self._nothing}", "quiet")]]
         bounds = self._reach(index, series)
         if bounds is None:
             why = "nothing above 0 to show: L for a linear axis" if self._look.log else "no number yet"

@@ -34,8 +34,8 @@ def eval_head(evaluations: Sequence[Evaluation], cells: int, *, ascii_art: bool)
     return [course, [(label, "quiet"), *((cut(name, w - 1).ljust(w), "quiet") for name, w in widths)]]
 
 
-def eval_rows(evaluations: Sequence[Evaluation], now: float) -> list[Line]:
-    """Newest first."""
+def eval_rows(evaluations: Sequence[Evaluation], now: float, nothing: str) -> list[Line]:
+    """Newest first; ``nothing`` where there is none."""
     widths = _widths(names(evaluations))
     rows: list[Line] = []
     for evaluation in reversed(evaluations):
@@ -45,7 +45,7 @@ def eval_rows(evaluations: Sequence[Evaluation], now: float) -> list[Line]:
         for name, cells in widths:
             line += fit([(_figure(evaluation.metrics.get(name)), "text")], cells)
         rows.append(line)
-    return rows or [[("  no evaluation yet", "quiet")]]
+    return rows or [[(f"  {nothing}", "quiet")]]
 
 
 def _widths(columns: Sequence[str]) -> list[tuple[str, int]]:

@@ -12,12 +12,13 @@ from tui_app.widgets.records import HostSample
 KEPT = 2000
 LABEL, NOW, RANGE = 14, 10, 22
 HEAD: Line = [(f" {'':<{LABEL}}{'now':<{NOW}}{'lowest – highest':<{RANGE}}newest samples", "quiet")]
+NOTHING = "not reported yet; an attempt samples its host every few seconds"
 
 
-def host_rows(samples: Sequence[HostSample], cells: int, *, ascii_art: bool) -> list[Line]:
-    """A line a figure, with its range and its course."""
+def host_rows(samples: Sequence[HostSample], cells: int, nothing: str, *, ascii_art: bool) -> list[Line]:
+    """A line a figure, with its range and its course; ``nothing`` where there is no sample."""
     if not samples:
-        return [[("  not reported yet; an attempt samples its host every few seconds", "quiet")]]
+        return [[(f"  {nothing}", "quiet")]]
     newest = samples[-1]
     rows = [
         _figure("cpu", [s.cpu for s in samples], "%", cells, ascii_art),

@@ -64,7 +64,11 @@ class LineWidget(Widget):
             self.refresh(*changed)
 
     def render_line(self, y: int) -> Strip:
-        """One row of the picture."""
+        """One row of the picture, which is drawn now where nothing has asked for it before."""
+        width, height = self.size
+        if not self._drawn and width and height:
+            self._drawn = self.lines(width, height)[:height]
+            self._strips = [self._strip(line, width) for line in self._drawn]
         if y < len(self._strips):
             return self._strips[y]
         return Strip.blank(self.size.width, self.rich_style)

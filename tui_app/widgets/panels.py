@@ -5,18 +5,25 @@ stack(panels(sight, 38), 20)    # the most important lines of each that fit into
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import msgspec
 
 from remote.vocabulary.run_config import DEPLOYED_RETRIES
-from remote.vocabulary.run_states import AttemptPhase, EndCause
-from tui_app.render.formats import age, compact, countdown, plural, size, span
+from remote.vocabulary.run_states import AttemptPhase, EndCause, StartKind
+from tui_app.render.formats import NOT_REPORTED, age, compact, countdown, plural, size, span
 from tui_app.render.glyphs import sparkline
 from tui_app.render.spans import Line, crop, rule
-from tui_app.state.view import AttemptView, PhaseSpan, RunView
+from tui_app.state.cost import Cost, gpu_time, so_far
+from tui_app.state.levels import Level, reported
+from tui_app.state.mirror import to_sync, where
+from tui_app.state.view import AttemptView, PhaseSpan
 from tui_app.text_safety import plain
 from tui_app.widgets.sight import Sight
-from tui_app.widgets.words import START_WORDS, delay_text
+from tui_app.widgets.words import START_WORDS, delay_text, told
 
+ROOMY_CELLS = 38
 GOOD_ENDS = (EndCause.COMPLETED, EndCause.PREEMPTED_DRAINED, EndCause.STOPPED)
 
 
@@ -36,7 +43,7 @@ def panels(sight: Sight, cells: int, *, ascii_art: bool = False) -> list[Panel]:
         attempts(sight, cells),
         volume(sight, cells, ascii_art=ascii_art),
         retries(sight, cells),
-        gpu(sight.view, cells),
+        gpu(sight, cells),
         about(sight, cells),
     ]
 
@@ -75,7 +82,11 @@ def attempts(sight: Sight, cells: int) -> Panel:
     if newest.ended_at is not None:
         right = f"ENDED {age(sight.since(newest.ended_at) or 0.0)} ago"
     heading = rule([(f"attempt {newest.number}", "strong")], [(right, "info")], cells)
-    must = [_start(newest, cells), timeline(newest, sight.now, cells)]
+    told = view.level.has_records
+    must = [
+        _start(newest, cells, view.level, view.attempts[:-1]),
+        *([timeline(newest, sight.now, cells)] if told else []),
+    ]
     if newest.cause is not None:
         must.append(_end(newest))
     older = [_past(attempt, cells) for attempt in reversed(view.attempts[:-1])]
@@ -84,9 +95,24 @@ def attempts(sight: Sight, cells: int) -> Panel:
     return Panel(heading, [crop(line, cells) for line in must], [crop(line, cells) for line in older])
 
 
-def _start(attempt: AttemptView, cells: int) -> Line:
+def saved_by(attempt: AttemptView, earlier: Sequence[AttemptView]) -> float | None:
+    """Seconds by which a warm start was faster than the last cold one of the run; None where it was cold
+    itself, or there is nothing to compare it with."""
+    if attempt.start in (None, StartKind.COLD) or attempt.boot_seconds is None:
+        return None
+    cold = [a.boot_seconds for a in earlier if a.start is StartKind.COLD and a.boot_seconds is not None]
+    return max(0.0, cold[-1] - attempt.boot_seconds) if cold else None
+
+
+def _start(attempt: AttemptView, cells: int, level: Level, earlier: Sequence[AttemptView] = ()) -> Line:
+    if not level.has_records:
+        where = plain(attempt.task_id, 40) or "not reported"
+        return [("container ", "quiet"), (where, "text")]
     kind = START_WORDS[attempt.start] if attempt.start else "start not reported"
     boot = f" {span(attempt.boot_seconds)}" if attempt.boot_seconds is not None else ""
+    spared = saved_by(attempt, earlier)
+    if spared is not None and cells >= ROOMY_CELLS:
+        boot += f", {span(spared)} saved"
     origin = f"from step {attempt.resumed_from}" if attempt.resumed_from else "from scratch"
     if attempt.steps_redone:
         origin += f" · redone {attempt.steps_redone}"
@@ -141,7 +167,7 @@ def _end(attempt: AttemptView) -> Line:
     return [
         ("ended: ", "quiet"),
         (cause.replace("_", " "), role),
-        (f" at step {attempt.last_step}{guessed}", "text"),
+        (f"{_at_step(attempt)}{guessed}", "text"),
     ]
 
 
@@ -152,25 +178,34 @@ def _past(attempt: AttemptView, cells: int) -> Line:
     return [
         (f"{attempt.number} ", "quiet"),
         (cause, role),
-        (f" at step {attempt.last_step}{lasted}", "quiet"),
+        (f"{_at_step(attempt)}{lasted}", "quiet"),
     ]
+
+
+def _at_step(attempt: AttemptView) -> str:
+    """Where it stood; nothing of one that never told."""
+    told = attempt.last_step or attempt.phases
+    return f" at step {attempt.last_step}" if told else ""
 
 
 def volume(sight: Sight, cells: int, *, ascii_art: bool = False) -> Panel:
     """Saved, committed, uncommitted; what a commit costs; what went wrong with commits."""
-    view, newest = sight.view, sight.view.committed
-    word: Line = [("OK", "good")] if newest is not None else [("no commit yet", "quiet")]
+    view, newest, counts = sight.view, sight.view.committed, reported(sight.view)
+    none = "no commit yet" if counts.commits is not None else NOT_REPORTED
+    word: Line = [("OK", "good")] if newest is not None else [(none, "quiet")]
     if view.commit_retry_at is not None:
-        word = [(f"FAILED, again in {countdown(view.commit_retry_at - sight.now)}", "bad")]
+        again = countdown(view.commit_retry_at - sight.now)
+        word = [(f"FAILED, again in {again}" if cells >= 36 else f"FAILED, in {again}", "bad")]
     must = [
         _fact("committed", _step_age(sight, newest.step if newest else None, newest.t if newest else None)),
-        _fact("uncommitted", plural(view.uncommitted_steps, "step")),
+        _fact("uncommitted", _steps(counts.uncommitted)),
     ]
     saved = _fact("saved", _step_age(sight, view.saved_step, view.saved_at))
     failed = f" · {plural(view.commit_failures, 'failure')}" if view.commit_failures else " · no failure"
-    extra = [saved, _fact("commits", f"{view.commit_count}{failed}")]
+    failed = "" if counts.commit_failures is None else failed
+    extra = [saved, _fact("commits", f"{told(counts.commits)}{failed}")]
     if newest is not None:
-        cost = _fact("took", f"{span(newest.seconds)} · {size(newest.bytes)} ")
+        cost = _fact("took", f"{_or_unsaid(newest.seconds, span)} · {_or_unsaid(newest.bytes, size)} ")
         took = [c.seconds for c in view.commits][-min(12, max(0, cells - 30)) :]
         trend = sparkline(took, 0.0, max(took), ascii_art=ascii_art) if len(took) > 2 and cells > 33 else ""
         extra.insert(0, [*cost, (trend, "spark")])
@@ -179,8 +214,17 @@ def volume(sight: Sight, cells: int, *, ascii_art: bool = False) -> Panel:
 
 def _step_age(sight: Sight, step: int | None, t: float | None) -> str:
     if step is None:
-        return "nothing yet"
+        return "nothing yet" if reported(sight.view).commits is not None else NOT_REPORTED
     return f"step {step}" + ("" if t is None else f" · {age(sight.since(t) or 0.0)} ago")
+
+
+def _or_unsaid(value: float, words: Callable[[Any], str]) -> str:
+    """A commit of no bytes or no time does not exist."""
+    return words(value) if value else NOT_REPORTED
+
+
+def _steps(count: int | None) -> str:
+    return NOT_REPORTED if count is None else plural(count, "step")
 
 
 def _fact(name: str, value: str) -> Line:
@@ -190,11 +234,13 @@ def _fact(name: str, value: str) -> Line:
 def retries(sight: Sight, cells: int) -> Panel:
     """k of N, the backoff that runs or the next one, and preemptions, which cost none."""
     view = sight.view
+    counts = reported(view)
     limit = "?" if view.max_retries is None else str(view.max_retries)
-    right: Line = [(f"{view.retries_used} of {limit} used", "text")]
-    preempted = _fact("preemptions", f"{view.preemptions} · use no retry")
+    used = NOT_REPORTED if counts.retries_used is None else f"{counts.retries_used} of {limit} used"
+    right: Line = [(used, "text")]
+    preempted = _fact("preemptions", f"{told(counts.preemptions)} · use no retry")
     extra = [preempted]
-    if view.state.is_terminal:
+    if view.state.is_terminal or counts.retries_used is None:
         state, extra = preempted, []
     elif view.backoff is not None:
         left = countdown(view.backoff.due - sight.now)
@@ -204,30 +250,43 @@ def retries(sight: Sight, cells: int) -> Panel:
     else:
         following = view.retries_used + 1
         state = _fact("next delay", delay_text(view, following, DEPLOYED_RETRIES.delay(following)))
-    if view.steps_redone or view.committed_lost:
+    if counts.steps_redone or counts.committed_lost:
         extra.append(
             _fact("redone", f"{plural(view.steps_redone, 'step')} · committed lost {view.committed_lost}")
         )
     return Panel(rule([("retries", "strong")], right, cells), [state], extra)
 
 
-def gpu(view: RunView, cells: int) -> Panel:
-    """Requested and present; a CPU demo is a fact, not a fault."""
+def gpu(sight: Sight, cells: int) -> Panel:
+    """Requested and present, and what they have cost; a CPU demo is a fact, not a fault."""
+    view = sight.view
+    cost = so_far(view, sight.now, sight.prices)
     demo: Line = [("CPU demo", "quiet")] if view.cpu_demo else []
-    asked = plain(view.gpu_requested or "", 40) or "none"
+    nothing = "none" if view.level is Level.OWN else NOT_REPORTED
+    asked = plain(view.gpu_requested or "", 40) or nothing
     present = "not reported yet" if view.gpu_count is None else str(view.gpu_count)
     return Panel(
         rule([("gpu", "strong")], demo, cells),
         [_fact("requested", asked)],
-        [_fact("present", present)],
+        [_fact("present", present), *_spent(cost, cells)],
         first=False,
     )
+
+
+def _spent(cost: Cost, cells: int) -> list[Line]:
+    """Money and GPU time; without a price, that it is missing and where it belongs."""
+    if not cost.is_something or cost.seconds is None:
+        return []
+    if cost.paid:
+        return [_fact("cost", cost.words)]
+    told = f"no price for {cost.gpu} ({'config: ' if cells >= 44 else ''}[prices])"
+    return [_fact("GPU time", gpu_time(cost.seconds)), [("cost: ", "quiet"), (told, "quiet")]]
 
 
 def about(sight: Sight, cells: int) -> Panel:
     """The run itself: task, model, who spawned it and when."""
     view = sight.view
-    task = plain(str(view.config.get("task", "")), 30) or "task not reported"
+    task = plain(str(view.config.get("task", "")), 30) or plain(view.function, 30) or "task not reported"
     facts = [_fact("model", plain(view.model, 40))] if view.model else []
     if view.parameters is not None:
         facts[-1:] = [_fact("model", f"{plain(view.model, 20)} · {compact(view.parameters)} parameters")]
@@ -237,6 +296,10 @@ def about(sight: Sight, cells: int) -> Panel:
         facts.append(_fact("spawned by", f"{plain(view.by, 20)}@{plain(view.host, 20)}{when}"))
     if view.attempt is not None and view.attempt.task_id:
         facts.append(_fact("container", plain(view.attempt.task_id, 40)))
+    if where(view):
+        mode = where(view).partition(":")[0]
+        how = " · show: how to sync" if to_sync(view, sight.link.target) else ""
+        facts.append(_fact("W&B", mode + how))
     seed = view.config.get("seed")
     setting = f"seed {seed}" if isinstance(seed, int) else ""
     return Panel(

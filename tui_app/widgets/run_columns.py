@@ -14,11 +14,14 @@ from rich.cells import cell_len
 from remote.vocabulary.run_states import Freshness
 from tui_app.render.formats import compact, metric, short_age
 from tui_app.render.spans import Span
+from tui_app.state.levels import reported
 from tui_app.text_safety import plain
 from tui_app.widgets.sight import Sight
 from tui_app.widgets.words import FRESHNESS_ROLES, STATE_ROLES, steps_of
 
 WIDE = 120
+UNSAID = "n/r"
+"""Not reported, where there is no room for the words."""
 SPARK = "spark"
 """Stands for the reward sparkline, which is drawn when its width is known."""
 
@@ -93,7 +96,8 @@ def _gpu(sight: Sight) -> Span:
 def _commit(sight: Sight) -> Span:
     newest, failing = sight.view.committed, sight.view.commit_retry_at is not None
     if newest is None:
-        return ("FAIL" if failing else "–"), ("bad" if failing else "quiet")
+        nothing = "–" if reported(sight.view).commits is not None else UNSAID
+        return ("FAIL" if failing else nothing), ("bad" if failing else "quiet")
     return f"{newest.step}" + ("!" if failing else ""), ("bad" if failing else "text")
 
 
@@ -104,17 +108,22 @@ def _commit_wide(sight: Sight) -> Span:
 
 
 def _uncommitted(sight: Sight) -> Span:
-    return str(sight.view.uncommitted_steps), "text"
+    return _told(reported(sight.view).uncommitted), "text"
 
 
 def _retries(sight: Sight) -> Span:
-    view = sight.view
-    limit = "?" if view.max_retries is None else str(view.max_retries)
-    return f"{view.retries_used}/{limit}", "warn" if view.retries_used else "text"
+    used = reported(sight.view).retries_used
+    limit = "?" if sight.view.max_retries is None else str(sight.view.max_retries)
+    return (UNSAID if used is None else f"{used}/{limit}"), "warn" if used else "text"
 
 
 def _preemptions(sight: Sight) -> Span:
-    return str(sight.view.preemptions), "warn" if sight.view.preemptions else "text"
+    count = reported(sight.view).preemptions
+    return _told(count), "warn" if count else "text"
+
+
+def _told(count: int | None) -> str:
+    return UNSAID if count is None else str(count)
 
 
 NARROW_COLUMNS = (

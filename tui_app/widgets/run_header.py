@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from textual.geometry import Size
+
 from tui_app.render.spans import Line, crop, flow
 from tui_app.widgets.lines import FlowWidget, LineWidget
 from tui_app.widgets.sight import Sight
-from tui_app.widgets.words import header, news
+from tui_app.widgets.words import in_rows, news
+
+WIDE_CELLS = 112
+"""From this width on two rows hold the header; below it, three."""
 
 
 class RunHeader(FlowWidget):
-    """State, freshness, GPUs, commit, attempt: wrapped between groups, never inside one."""
+    """State, freshness, GPUs, commit, attempt: always in the same number of rows, so that nothing below
+    it moves when a word becomes longer."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -21,15 +27,17 @@ class RunHeader(FlowWidget):
         self._sight, self._notes = sight, notes
         self.redraw()
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """The same for every run in this width."""
+        return 2 if width >= WIDE_CELLS else 3
+
     def text_lines(self, width: int) -> list[Line]:
-        """The groups, wrapped."""
+        """The groups, each in its row."""
         if self._sight is None:
             return [[]]
-        first, *rest = flow(self._noted(header(self._sight)), width - 1)
+        rows = self.get_content_height(self.size, self.size, width)
+        first, *rest = in_rows(self._sight, self._notes, width - 1, rows)
         return [first, *([(" ", "text"), *line] for line in rest)]
-
-    def _noted(self, groups: list[Line]) -> list[Line]:
-        return [groups[0], *([(note, "warn-strong")] for note in self._notes), *groups[1:]]
 
 
 class NewsLine(LineWidget):

@@ -11,7 +11,9 @@ from __future__ import annotations
 import msgspec
 
 from remote.vocabulary.run_states import Freshness, freshness
+from tui_app.render.formats import NOT_REPORTED
 from tui_app.state.cost import Prices
+from tui_app.state.levels import Level
 from tui_app.state.view import RunView
 
 WATCHER_GONE_AFTER_SECONDS = 10.0
@@ -41,6 +43,11 @@ class Link(msgspec.Struct, frozen=True):
     def open(self, now: float) -> bool:
         """Whether news can reach us at all."""
         return self.reachable and self.watching(now)
+
+
+def nothing_yet(sight: Sight | None, words: str) -> str:
+    """``words`` where nothing of a kind has come yet; of a foreign run nobody knows whether it ever will."""
+    return words if sight is None or sight.view.level is Level.OWN else NOT_REPORTED
 
 
 class Sight(msgspec.Struct, frozen=True):

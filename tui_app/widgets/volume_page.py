@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import msgspec
 
-from tui_app.render.formats import short_age, size, span
+from tui_app.render.formats import NOT_REPORTED, plural, short_age, size, span
 from tui_app.render.glyphs import sparkline
 from tui_app.render.spans import Line, fit
+from tui_app.state.levels import reported
 from tui_app.text_safety import plain
 from tui_app.widgets.records import CheckpointNews
-from tui_app.widgets.sight import Sight
+from tui_app.widgets.sight import Sight, nothing_yet
 
 KEPT = 2000
 COLUMNS = (
@@ -31,6 +32,7 @@ COLUMNS = (
     ("age", 5),
 )
 HEAD: Line = [(" " + "".join(f"{name:<{cells}}" for name, cells in COLUMNS) + "name", "quiet")]
+PENDING = ("saved", "failing")
 ROLES = {
     "recognised": "good",
     "deleted": "quiet",
@@ -124,8 +126,10 @@ def summary_lines(book: Checkpoints, sight: Sight, cells: int, *, ascii_art: boo
     counts: Line = [(" ", "text")]
     for state, count in sorted(tally.items()):
         counts += [(f"{count} ", "text"), (state, ROLES[state]), ("   ", "text")]
+    counts += _uncommitted(book, sight)
     took = sorted(book.took)
-    history: Line = [(" no commit yet", "quiet")]
+    counted = reported(sight.view).commits
+    history: Line = [(" no commit yet" if counted == 0 else f" commit times {NOT_REPORTED}", "quiet")]
     if took:
         middle = took[len(took) // 2]
         facts = (
@@ -136,6 +140,15 @@ def summary_lines(book: Checkpoints, sight: Sight, cells: int, *, ascii_art: boo
     return [counts, history, HEAD]
 
 
+def _uncommitted(book: Checkpoints, sight: Sight) -> Line:
+    """What a kill now would lose: steps, and bytes that were saved and whose commit has not won yet."""
+    pending = [entry.bytes or 0 for entry in book.known.values() if state_of(entry, sight) in PENDING]
+    saved = f", {size(sum(pending))} saved" if pending else ""
+    steps = reported(sight.view).uncommitted
+    words = NOT_REPORTED if steps is None else plural(steps, "step")
+    return [("uncommitted ", "quiet"), (f"{words}{saved}", "warn" if pending else "text")]
+
+
 def checkpoint_rows(book: Checkpoints, sight: Sight) -> list[Line]:
     """A line each, newest first; what is wrong with one below it."""
     rows: list[Line] = []
@@ -143,7 +156,7 @@ def checkpoint_rows(book: Checkpoints, sight: Sight) -> list[Line]:
         rows.append(_line(entry, state_of(entry, sight), sight.now))
         if entry.why:
             rows.append([(" " * 8, "text"), (f"{plain(entry.why, 200)}", "warn")])
-    return rows or [[("  nothing has been saved yet", "quiet")]]
+    return rows or [[(f"  {nothing_yet(sight, 'nothing has been saved yet')}", "quiet")]]
 
 
 def _line(entry: Checkpoint, state: str, now: float) -> Line:

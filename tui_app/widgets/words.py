@@ -1,6 +1,7 @@
 """The first lines of a run, in words: state, freshness, GPUs, commit, attempt; and what comes next.
 
     header(sight)    # groups of spans: RUNNING · step 41/1200 · last step 0.3 s ago, LIVE 0.3 s, ...
+    in_rows(sight, notes, 79, 3)    # the same in exactly that many rows
     news(sight)      # NEXT, STARTING, BACKOFF with its countdown, DRAINING, or how a run ended
 
 A state is always a word; colour only repeats it. What comes from a remote process passes `plain`.
@@ -8,10 +9,13 @@ A state is always a word; colour only repeats it. What comes from a remote proce
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from remote.vocabulary.run_config import DEPLOYED_RETRIES
 from remote.vocabulary.run_states import AttemptPhase, Freshness, RunState, StartKind
-from tui_app.render.formats import age, backoff_formula, compact, countdown, plural, span
-from tui_app.render.spans import Line
+from tui_app.render.formats import NOT_REPORTED, age, backoff_formula, compact, countdown, plural, span
+from tui_app.render.spans import SEPARATOR, Line, crop, cut, width
+from tui_app.state.levels import Level, reported
 from tui_app.state.view import AttemptView, NextDrill, RunView
 from tui_app.text_safety import plain
 from tui_app.widgets.sight import Sight
@@ -40,6 +44,7 @@ START_WORDS = {
     StartKind.TEMPLATE: "template",
     StartKind.SNAPSHOT: "snapshot",
 }
+MOST_NAME, SHORTEST_NAME, GAP = 48, 12, 3
 DRILL_WORDS = {
     "exception": "step {step} will fail on purpose",
     "preempt": "step {step} will be preempted on purpose",
@@ -54,13 +59,45 @@ def header(sight: Sight) -> list[Line]:
 
 def facts(sight: Sight) -> list[Line]:
     """The groups after the headline."""
-    return [
-        *([fresh(sight)] if sight.freshness else _ended_ago(sight)),
-        gpus(sight.view),
-        commit(sight),
-        counters(sight.view),
-        at_risk(sight.view),
-    ]
+    view = sight.view
+    return [*_known(sight), gpus(view), commit(sight), counters(view), at_risk(view)]
+
+
+def _known(sight: Sight) -> list[Line]:
+    """How fresh our knowledge is, or since when there is nothing more to know."""
+    return [fresh(sight)] if sight.freshness else _ended_ago(sight)
+
+
+def in_rows(sight: Sight, notes: Sequence[str], cells: int, rows: int) -> list[Line]:
+    """The header with ``notes`` (words such as PAUSED) in exactly ``rows`` rows (2 or 3) of at most
+    ``cells`` cells. Which group stands in which row depends on nothing that changes by itself, so that no
+    word jumps when an age becomes longer; what does not fit is cut at the right, a run's name first."""
+    view = sight.view
+    known, told = _known(sight), [[(note, "warn-strong")] for note in notes]
+    safe, gpu = commit(sight, brief=bool(notes)), _brief_gpus(view)
+    third = [at_risk(view), counters(view)]
+    if rows == 2:
+        first = [*known, *told, *([] if notes else [gpu])]
+        return [_titled(sight, first, cells), _row([safe, *third], cells)]
+    return [_titled(sight, [], cells), _row([*told, *known, safe, gpu], cells), _row(third, cells)]
+
+
+def _titled(sight: Sight, groups: Sequence[Line], cells: int) -> Line:
+    """The headline with these groups; the run's name gives way where they do not fit."""
+    title = headline(sight)
+    over = width(_row([title, *groups], 1000)) - cells
+    room = len(sight.view.run) - over if over > 0 else MOST_NAME
+    rest = _row(groups, cells)
+    cropped = crop(headline(sight, max(SHORTEST_NAME, room)), max(cells // 2, cells - width(rest) - GAP))
+    return _row([cropped, *([rest] if rest else [])], cells)
+
+
+def _row(groups: Sequence[Line], cells: int) -> Line:
+    """The groups in one row, cut at its end."""
+    line: Line = []
+    for group in groups:
+        line += [SEPARATOR, *group] if line else group
+    return crop(line, cells)
 
 
 def badge(sight: Sight) -> Line:
@@ -71,9 +108,16 @@ def badge(sight: Sight) -> Line:
     return [(name, f"target-{link.target}"), (f" {workspace} " if workspace else "", "quiet")]
 
 
-def headline(sight: Sight) -> Line:
+def headline(sight: Sight, name_cells: int = MOST_NAME) -> Line:
     """``LOCAL  sort-digits  RUNNING · step 41/1200 · last step 0.3 s ago``."""
-    return [*badge(sight), (f"  {plain(sight.view.run, 48)}  ", "strong"), *in_state(sight)]
+    level = sight.view.level
+    mark: Line = [] if level is Level.OWN else [(f"{level}  ", "accent-strong")]
+    return [
+        *badge(sight),
+        (f"  {cut(plain(sight.view.run, MOST_NAME), name_cells)}  ", "strong"),
+        *mark,
+        *in_state(sight),
+    ]
 
 
 def in_state(sight: Sight) -> Line:
@@ -97,7 +141,9 @@ def standing(sight: Sight) -> str:
         return steps
     if view.state is RunState.RUNNING:
         last = sight.since(view.step_at)
-        return steps + (f" · last step {age(last)} ago" if last is not None else " · no step yet")
+        if last is None:
+            return steps + (" · no step yet" if view.level.has_records else "")
+        return steps + f" · last step {age(last)} ago"
     return steps + (f" · for {age(since)}" if since is not None else "")
 
 
@@ -123,7 +169,13 @@ def started(attempt: AttemptView) -> str:
 
 def steps_of(view: RunView) -> str:
     """``41/1200``, or ``41`` while the goal is not known."""
-    return f"{view.step}/{view.of}" if view.of is not None else str(view.step)
+    goal = f"/{view.of}" if view.of is not None else ""
+    return told(reported(view).step) + goal
+
+
+def told(value: int | None) -> str:
+    """A number, or that nobody has said it."""
+    return NOT_REPORTED if value is None else str(value)
 
 
 def fresh(sight: Sight) -> Line:
@@ -143,6 +195,8 @@ def _ended_ago(sight: Sight) -> list[Line]:
 def gpus(view: RunView) -> Line:
     """``GPU 8 requested, 0 present (CPU demo)``: a fact in a neutral colour, not an alarm."""
     asked = "not reported" if view.gpu_requested_count is None else f"{view.gpu_requested_count} requested"
+    if view.gpu_count is None and view.level is not Level.OWN:
+        return [(f"GPU {NOT_REPORTED}", "text")]
     if view.gpu_count is None:
         return [(f"GPU {asked}, presence not reported yet", "text")]
     missing = not view.cpu_demo and view.gpu_count < (view.gpu_requested_count or 0)
@@ -150,13 +204,23 @@ def gpus(view: RunView) -> Line:
     return [(f"GPU {asked}, {view.gpu_count} present{demo}", "warn" if missing else "text")]
 
 
-def commit(sight: Sight) -> Line:
+def _brief_gpus(view: RunView) -> Line:
+    """``GPU 0/8 (CPU demo)``."""
+    present = "?" if view.gpu_count is None else str(view.gpu_count)
+    asked = "?" if view.gpu_requested_count is None else str(view.gpu_requested_count)
+    _, role = gpus(view)[0]
+    if view.level is not Level.OWN and view.gpu_count is None:
+        return gpus(view)
+    return [(f"GPU {present}/{asked}{' (CPU demo)' if view.cpu_demo else ''}", role)]
+
+
+def commit(sight: Sight, *, brief: bool = False) -> Line:
     """``commit step 40 (3 s ago) OK``, or what is wrong with it."""
     view, newest = sight.view, sight.view.committed
     ago = "" if newest is None else f" ({age(sight.since(newest.t) or 0.0)} ago)"
-    line: Line = [
-        ("no commit yet", "text") if newest is None else (f"commit step {newest.step}{ago}", "text")
-    ]
+    word = "commit" if brief else "commit step"
+    none = "no commit yet" if reported(view).commits is not None else f"commit {NOT_REPORTED}"
+    line: Line = [(none, "text") if newest is None else (f"{word} {newest.step}{ago}", "text")]
     if view.commit_retry_at is not None:
         return [
             *line,
@@ -169,21 +233,29 @@ def commit(sight: Sight) -> Line:
 def counters(view: RunView) -> Line:
     """``attempt 2 · retries 1/3 · preemptions 0``."""
     number = view.attempt.number if view.attempt is not None else 0
-    limit = "?" if view.max_retries is None else str(view.max_retries)
+    counts = reported(view)
     return [
         (f"attempt {number}" if number else "no attempt yet", "text"),
-        (f" · retries {view.retries_used}/{limit}", "text"),
-        (f" · preemptions {view.preemptions}", "text"),
+        (f" · retries {retries_of(view)}", "text"),
+        (f" · preemptions {told(counts.preemptions)}", "text"),
     ]
+
+
+def retries_of(view: RunView) -> str:
+    """``1/3``, or that nobody has said it."""
+    limit = "?" if view.max_retries is None else str(view.max_retries)
+    used = reported(view).retries_used
+    return NOT_REPORTED if used is None else f"{used}/{limit}"
 
 
 def at_risk(view: RunView) -> Line:
     """What a kill now would cost, and what earlier ones did."""
+    counts = reported(view)
     line: Line = [
-        (f"uncommitted {view.uncommitted_steps}", "text"),
-        (f" · redone {view.steps_redone}", "text"),
+        (f"uncommitted {told(counts.uncommitted)}", "text"),
+        (f" · redone {told(counts.steps_redone)}", "text"),
     ]
-    if view.committed_lost:
+    if counts.committed_lost:
         line.append((f" · committed lost {view.committed_lost}", "bad-strong"))
     return line
 
@@ -200,8 +272,11 @@ def news(sight: Sight) -> list[Line]:
 def _ended(view: RunView) -> Line:
     how = {RunState.SUCCEEDED: ("DONE", "good-strong"), RunState.FAILED: ("WHY", "bad-strong")}
     word, role = how.get(view.state, ("ENDED", "strong"))
-    told = plain(view.detail, 200) or f"{plural(view.step, 'step')}, {plural(view.commit_count, 'commit')}"
-    return [(f"{word}: ", role), (told, "text")]
+    counts = reported(view)
+    facts = plain(view.detail, 200) or f"steps {told(counts.step)}, commits {told(counts.commits)}"
+    if counts.step is not None and counts.commits is not None and not view.detail:
+        facts = f"{plural(counts.step, 'step')}, {plural(counts.commits, 'commit')}"
+    return [(f"{word}: ", role), (facts, "text")]
 
 
 def _draining(sight: Sight) -> Line:
@@ -227,7 +302,9 @@ def _silence(sight: Sight) -> Line:
 
 def loss(view: RunView) -> str:
     """What stopping without a save costs: ``7 steps will be redone``."""
-    steps = view.uncommitted_steps
+    steps = reported(view).uncommitted
+    if steps is None:
+        return "what is lost is not reported"
     return f"{plural(steps, 'step')} will be redone" if steps else "nothing to lose"
 
 

@@ -11,6 +11,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import msgspec
 import psutil
@@ -21,6 +22,7 @@ from story import RUN, Story, demo_story, live_story
 from remote.vocabulary.commands import Intent, Outcome, OutcomeState, Verb
 from remote.vocabulary.events import Event
 from remote.vocabulary.run_config import RunConfig
+from tui_app.actions import ACTIONS
 from tui_app.exit_codes import ExitCode
 from tui_app.journal.intents import IntentReader
 from tui_app.journal.records import WatcherStatus
@@ -226,3 +228,29 @@ def test_in_a_terminal_what_costs_something_is_asked_and_no_is_the_default(
 def _renamed(event: Event, run: str) -> Event:
 
     return msgspec.structs.replace(event, run=run)
+
+
+@pytest.mark.parametrize("verb", ["stop", "preempt"])
+def test_on_modal_a_script_must_say_yes_to_what_costs_something(
+    home: Path, middlewatch: Middlewatch, verb: str
+) -> None:
+    (home / "middlewatch").mkdir(exist_ok=True)
+    (home / "middlewatch" / "config.toml").write_text('[prices]\nH100 = 4.0\ncurrency = "USD"\n')
+    place = Locations.of("modal")
+    place.prepare()
+    record(place, live_story().events)
+    done = middlewatch(verb, RUN, "--target", "modal")
+    assert done.returncode == ExitCode.REFUSED
+    assert f"{ACTIONS[verb].label} of {RUN} on modal needs --yes" in done.stderr
+    assert "4 steps since the commit of step 10" in done.stderr
+    assert not place.intents.exists()
+
+
+def test_show_says_what_a_run_has_cost_and_which_price_is_missing(
+    home: Path, locations: Locations, middlewatch: Middlewatch
+) -> None:
+    record(locations, live_story().events)
+    assert "GPUs not reported yet" in middlewatch("show", RUN).stdout
+    document = json.loads(middlewatch("show", RUN, "--json").stdout)
+    assert document["cost"]["money"] is None
+    assert document["cost"]["at_stake"]["steps"] == 4

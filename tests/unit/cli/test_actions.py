@@ -13,6 +13,7 @@ def test_every_verb_has_one_action_with_a_key_of_its_own() -> None:
     assert {action.verb for action in ACTIONS.values() if action.verb} == set(Verb) - {
         Verb.ACKNOWLEDGE,  # of an alert, not of a run
         Verb.SNOOZE,
+        Verb.ADOPT,  # of a call that is no run yet: open does it
     }
     keys = [action.key for action in ACTIONS.values()]
     assert len(set(keys)) == len(keys)
@@ -40,7 +41,7 @@ def test_a_preemption_names_attempt_gpus_grace_and_the_steps_at_stake() -> None:
     text = " ".join(ACTIONS["preempt"].cost(live_story().view))
     assert "attempt 1 of r7 on 8 GPUs" in text
     assert "30 s of grace" in text
-    assert "4 steps since the commit of step 10 are done again" in text
+    assert "4 steps since the commit of step 10: done again" in text
     assert "uses up no retry" in text
 
 

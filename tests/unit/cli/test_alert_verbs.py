@@ -11,7 +11,9 @@ from story import RUN, demo_story, live_story
 
 from tui_app.exit_codes import ExitCode
 from tui_app.locations import Locations
-from tui_app.state.alerts import RULES, Alert, AlertSeverity
+from tui_app.state.alert_book import Alert
+from tui_app.state.alert_rules import RULES
+from tui_app.state.alert_terms import AlertSeverity
 from tui_app.triage import MAX_LINES, triage
 
 
@@ -119,3 +121,21 @@ def test_triage_stays_short_and_cannot_be_formatted_by_a_run() -> None:
     for line in lines:
         assert line.count("`") % 2 == 0
     assert any("and 5 alerts more" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [("no-such-command-anywhere", "can be found"), ("cat 'open", "No closing quotation")]
+)
+def test_a_command_for_alerts_that_cannot_run_is_refused_at_once(
+    middlewatch: Middlewatch, command: str, said: str
+) -> None:
+    for verb in ("watch", "open"):
+        done = middlewatch(verb, "--on-alert", command)
+        assert done.returncode == ExitCode.USAGE
+        assert said in done.stderr
+
+
+def test_watch_says_what_keeps_it_from_recording(middlewatch: Middlewatch) -> None:
+    done = middlewatch("watch", "--on-alert", "cat")
+    assert done.returncode == ExitCode.REFUSED
+    assert "cloud up" in done.stderr

@@ -71,8 +71,11 @@ def test_a_run_is_opened_by_its_call_too(locations: Locations, middlewatch: Midd
     record(locations, story.events)
     assert "r7 STOPPED" in middlewatch("open", "fc-1").stdout
     done = middlewatch("open", "fc-9")
-    assert done.returncode == ExitCode.USAGE
-    assert "'fc-9'" in done.stderr
+    assert done.returncode == ExitCode.REFUSED  # it may be anybody's call: only the target could tell
+    assert "the local cloud is not running" in done.stderr
+    looked = middlewatch("open", "fc-9", "--read-only")
+    assert looked.returncode == ExitCode.USAGE
+    assert "'fc-9'" in looked.stderr
 
 
 def test_a_refused_token_exits_with_4(

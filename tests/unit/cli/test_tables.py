@@ -22,6 +22,7 @@ STATUS = WatcherStatus(
     version="1",
 )
 KEYS = {
+    *("level", "function", "cost"),
     *("run", "target", "state", "reason", "detail", "freshness", "sign_age", "event_age", "attempt", "phase"),
     *(
         "step",

@@ -211,7 +211,7 @@ def test_a_journal_of_the_first_version_is_read_and_is_given_what_it_lacks(path:
     writer.record("r7", arrivals(step(1)), sign_at=50.0)
     writer.close()
     with sqlite3.connect(path) as connection:
-        for gone in ("TABLE alerts", "TABLE curves", "INDEX events_told"):
+        for gone in ("TABLE alerts", "TABLE curves", "INDEX events_told", "INDEX events_by_type"):
             connection.execute(f"DROP {gone}")
         connection.execute("PRAGMA user_version = 1")
     connection.close()

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from story import Story, demo_story, live_story
 
 from remote.vocabulary.events import Event
-from tui_app.state.alerts import RULES, Alert, AlertBook, AlertSeverity, acknowledge, snooze, update
+from tui_app.state.alert_book import Alert, AlertBook
+from tui_app.state.alert_rules import RULES
+from tui_app.state.alert_terms import AlertSeverity
+from tui_app.state.alerts import acknowledge, snooze, update
 from tui_app.state.fold import fold
 from tui_app.state.view import RunView
 

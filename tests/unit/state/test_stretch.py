@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from story import RUN, demo_story, told
 
 from remote.vocabulary.events import Event
+from tui_app.state.alert_book import Alert, AlertBook
 from tui_app.state.alert_rules import rules_for
-from tui_app.state.alerts import Alert, AlertBook, AlertSeverity, update
+from tui_app.state.alert_terms import AlertSeverity
+from tui_app.state.alerts import update
 from tui_app.state.fold import fold
 from tui_app.state.points import STEP
 from tui_app.state.stretch import calm_stretch, fold_stretch
