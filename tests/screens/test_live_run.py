@@ -99,7 +99,7 @@ async def test_a_run_from_spawn_to_resume_by_keys_alone(target: Locations, open_
         await board.shows("reachable")
         await board.press("s")
         await board.until(lambda: isinstance(board.app.screen, SpawnScreen))
-        await board.press(*"60", "enter", "enter", "enter", "enter", *"13", "enter", "enter")
+        await board.press(*"60", *["pagedown"] * 4, *"13", "enter", "enter", "enter", "enter")
         await board.shows("DONE spawn sort-digits")
         await board.press("enter")
         await board.shows("sort-digits RUNNING · step")
