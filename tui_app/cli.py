@@ -8,6 +8,7 @@ allowed; a traceback goes into a crash report, never to the terminal.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -103,6 +104,7 @@ def run(arguments: list[str]) -> ExitCode:
     """Run one command and give its exit status. BrokenPipeError if nobody reads any more."""
     try:
         with cli.make_context("middlewatch", list(arguments)) as context:
+            gc.enable()
             answer = cli.invoke(context)
         return answer if isinstance(answer, ExitCode) else ExitCode.OK
     except click.exceptions.Exit as exit_:

@@ -5,6 +5,7 @@ What it does not need is imported where it does: whoever opens the dashboard wai
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import click
@@ -62,6 +63,7 @@ def open_(
         return _open_plain(locations, run, read_only)
     require_size()
     locations.prepare()
+    gc.disable()  # until the first screen stands: nothing that is made until then is garbage
     from tui_app.app import run_app
     from tui_app.options import options_of
 
