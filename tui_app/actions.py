@@ -63,6 +63,13 @@ class Action:
         return self.costs(view, at_stake)
 
 
+def aim(view: RunView) -> int | None:
+    """The attempt that an action is aimed at: the live one. While none is, an action (a stop) is about the
+    run, whichever attempt comes next."""
+    attempt = view.attempt
+    return attempt.number if attempt is not None and attempt.cause is None else None
+
+
 def _needs_live_attempt(view: RunView, what: str) -> str | None:
     attempt = current_attempt(view)
     if attempt is None or attempt.cause is not None or view.state.is_terminal:

@@ -24,7 +24,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from styles import sheet
-from tui_app.actions import ACTIONS, Action, Danger
+from tui_app.actions import ACTIONS, Action, Danger, aim
 from tui_app.arming import HOW, Arming
 from tui_app.desk import Desk
 from tui_app.feed import ActingFeed, Feed, Wish
@@ -301,7 +301,7 @@ class Middlewatch(TerminalApp[int]):
         if view.state.is_terminal:
             wish = Wish(action.verb, view.run, None, {"config": view.config})
         else:
-            wish = Wish(action.verb, view.run, view.attempt.number if view.attempt else None)
+            wish = Wish(action.verb, view.run, aim(view))
         self._actor.ask(wish)
 
     def ask(self, wish: Wish) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from remote.vocabulary.commands import Verb
-from tui_app.actions import ACTIONS, Danger
+from tui_app.actions import ACTIONS, Danger, aim
 from tui_app.exit_codes import CommandError, ExitCode
 from tui_app.journal.reader import RunSummary
 from tui_app.locations import TARGETS, Locations
@@ -139,8 +139,7 @@ def _act(locations: Locations, action_id: str, run: str, *, as_json: bool, yes: 
         _confirm(locations, action.cost(view, stake), action.label, run, yes)
     bring_up(locations)
     assert action.verb is not None, f"{action.id} is an action on a run"
-    attempt = view.attempt.number if view.attempt is not None else None
-    return ask(locations, action.verb, run, as_json=as_json, attempt=attempt)
+    return ask(locations, action.verb, run, as_json=as_json, attempt=aim(view))
 
 
 def _wanted(locations: Locations, run: str) -> RunSummary:

@@ -1,10 +1,12 @@
 """The table of actions: one key, one command, one sentence for every refusal and every cost."""
 
+import msgspec
 import pytest
 from story import RUN, Story, demo_story, live_story
 
 from remote.vocabulary.commands import Verb
-from tui_app.actions import ACTIONS, Danger
+from remote.vocabulary.run_states import EndCause
+from tui_app.actions import ACTIONS, Danger, aim
 from tui_app.cli import cli
 from tui_app.state.view import RunView
 
@@ -35,6 +37,15 @@ def test_what_costs_something_says_what() -> None:
     view = live_story().view
     for action in ACTIONS.values():
         assert bool(action.cost(view)) == (action.danger is not Danger.NONE)
+
+
+def test_a_stop_between_two_attempts_is_about_the_run_and_not_about_the_one_that_is_gone() -> None:
+    story = live_story()
+    assert aim(story.view) == 1
+    attempt = story.view.attempt
+    assert attempt is not None
+    ended = msgspec.structs.replace(attempt, cause=EndCause.PREEMPTED_DRAINED)
+    assert aim(msgspec.structs.replace(story.view, attempts=(ended,))) is None
 
 
 def test_a_preemption_names_attempt_gpus_grace_and_the_steps_at_stake() -> None:
