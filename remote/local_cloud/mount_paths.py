@@ -77,8 +77,8 @@ def clean_mount_path(path: str, needed: Iterable[Path] = ()) -> str:
     parts = path.split("/")
     if not path.startswith("/") or ".." in parts or "\0" in path or len(os.fsencode(path)) > MAX_PATH:
         raise MountPathError(f"{path[:80]!r} is not an absolute path")
-    cleaned = os.path.join(os.path.realpath(os.path.dirname(os.path.normpath(path))), os.path.basename(path))
-    cleaned = cleaned if os.path.basename(path) else os.path.realpath(path)
+    parent, name = os.path.split(os.path.normpath(path))
+    cleaned = os.path.join(os.path.realpath(parent), name)
     essential = [*map(Path, SYSTEM_PATHS), *needed]
     if any(place.is_relative_to(cleaned) for place in essential):
         raise MountPathError(f"nothing can be mounted at {path[:80]!r}: a container needs what is there")
@@ -129,11 +129,12 @@ class MountPaths:
     def release(self, task_id: str) -> None:
         """A container is gone: remove what was made for it and is used by no other."""
         query = "SELECT path, target FROM mount_paths WHERE task_id=? ORDER BY length(path) DESC"
-        rows = self._db.execute(query, (task_id,)).fetchall()
-        self._db.execute("DELETE FROM mount_paths WHERE task_id=?", (task_id,))
-        for row in rows:
-            if not self._is_used(row["path"]):
+        for row in self._db.execute(query, (task_id,)).fetchall():
+            others = "SELECT 1 FROM mount_paths WHERE path=? AND task_id<>?"
+            if self._db.execute(others, (row["path"], task_id)).fetchone() is None:
                 _remove(row["path"], row["target"])
+        # Last: a daemon that is killed before has not forgotten what it still has to remove.
+        self._db.execute("DELETE FROM mount_paths WHERE task_id=?", (task_id,))
 
     def release_all_but(self, task_ids: set[str]) -> None:
         """After a restart: remove what containers that are gone have left."""
@@ -199,9 +200,9 @@ def remove_left_over(db: sqlite3.Connection) -> None:
     """Remove whatever containers have left that no daemon looks after."""
     with contextlib.suppress(sqlite3.OperationalError):  # a database of before there were mount paths
         rows = db.execute("SELECT path, target FROM mount_paths ORDER BY length(path) DESC").fetchall()
-        db.execute("DELETE FROM mount_paths")
         for path, target in rows:
             _remove(path, target)
+        db.execute("DELETE FROM mount_paths")
 
 
 def _missing(path: str) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from remote.local_cloud import bubblewrap
+from remote.local_cloud import bubblewrap, mount_paths
 from remote.local_cloud.bubblewrap import Mount, command, to_replace
 from remote.local_cloud.mount_paths import (
     Ability,
@@ -70,6 +70,31 @@ def test_a_link_is_made_for_one_container_and_removed_after_it(paths: MountPaths
     paths.release("ta-1")
     assert not os.path.lexists(mount.path)
     assert paths.holder([mount.path]) is None
+
+
+def test_a_daemon_that_is_killed_while_it_removes_a_link_has_not_forgotten_it(
+    paths: MountPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*arguments: str) -> None:
+        raise Killed
+
+    mount = Mount(str(tmp_path / "vol"), tmp_path)
+    paths.prepare("ta-1", [mount], By.LINK)
+    with monkeypatch.context() as patch:
+        patch.setattr(mount_paths, "_remove", die)
+        with pytest.raises(Killed):
+            paths.release("ta-1")
+    assert os.path.lexists(mount.path)
+    paths.release_all_but(set())
+    assert not os.path.lexists(mount.path)
+
+
+def test_a_dot_at_the_end_is_the_path_itself(tmp_path: Path) -> None:
+    assert clean_mount_path(f"{tmp_path}/vol/.") == f"{tmp_path.resolve()}/vol"
+    assert clean_mount_path(f"{tmp_path}/vol/") == f"{tmp_path.resolve()}/vol"
 
 
 def test_what_somebody_else_has_put_at_a_path_is_neither_replaced_nor_removed(
