@@ -96,7 +96,6 @@ class DeskScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show at once what is known."""
         self.ready = True
-        self.board.tick()
         self.call_after_refresh(self.board.tick)
 
     def on_screen_resume(self) -> None:
