@@ -45,7 +45,8 @@ class Caretaker:
         return NEXT_SECONDS
 
     def _matters(self, run: str) -> bool:
-        return self._journal.view(run).state is not RunState.SUCCEEDED
+        view = self._journal.view(run)
+        return view.level.has_records and view.state is not RunState.SUCCEEDED
 
     def _last(self, run: str) -> float:
         return float(self._journal.note(_note(run)) or 0.0)

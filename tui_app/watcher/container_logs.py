@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from remote.vocabulary.events import EventError, decode
 from tui_app.journal.records import LogLine
 from tui_app.journal.writer import JournalWriter
@@ -17,25 +19,30 @@ OVERLAP_SECONDS = 2.0
 
 
 def bring_logs(run: str, call_id: str, started_at: float, journal: JournalWriter, calls: Calls) -> None:
-    """Record what was printed since the last time, or since ``started_at`` (unix seconds)."""
+    """Record what was printed since the last time, or since ``started_at`` (unix seconds). Our own event
+    lines are left out: the live log has them."""
     newest = journal.newest_log(run)
     since = started_at if newest is None else newest - OVERLAP_SECONDS
-    printed = calls.logs(call_id, since)
+    printed = [line for line in calls.logs(call_id, since) if not _is_event(line.text)]
     if lines := unseen(printed, journal.logs_since(run, since - 1.0)):
         journal.add_logs(run, lines)
 
 
+def stamp(line: LogLine) -> tuple[float, str, str]:
+    """By what a line is known: its moment, stream and words."""
+    return line.t, line.fd, line.text
+
+
 def unseen(printed: Iterable[LogLine], known: Sequence[LogLine]) -> list[LogLine]:
-    """The printed lines that are not known yet. Our own event lines are left out, the live log has
-    them; a line whose words are known from another moment may be a repeat and is marked so."""
-    stamps = {(line.t, line.fd, line.text) for line in known}
+    """The printed lines that are not known yet; one whose words are known from another moment may be a
+    repeat and is marked so."""
+    stamps = {stamp(line) for line in known}
     words = {(line.fd, line.text) for line in known}
-    lines = []
-    for line in printed:
-        if not line.text or (line.t, line.fd, line.text) in stamps or _is_event(line.text):
-            continue
-        lines.append(LogLine(line.t, line.fd, line.text, (line.fd, line.text) in words))
-    return lines
+    return [
+        msgspec.structs.replace(line, possible_repeat=(line.fd, line.text) in words)
+        for line in printed
+        if line.text and stamp(line) not in stamps
+    ]
 
 
 def _is_event(text: str) -> bool:

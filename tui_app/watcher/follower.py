@@ -26,6 +26,7 @@ from tui_app.state.view import RunView
 from tui_app.watcher import inference
 from tui_app.watcher.calls import Calls, LinkError
 from tui_app.watcher.container_logs import bring_logs
+from tui_app.watcher.dues import Dues
 from tui_app.watcher.inference import CallState
 from tui_app.watcher.run_records import OpenTable, decoded, last_words, unsaid_spawns
 
@@ -65,7 +66,7 @@ class Follower:
         self._caught_up = False
         self._beat: object = None
         self._news_at: float | None = None
-        self._due: dict[str, float] = {}
+        self._dues = Dues(mono)
         self._missed: dict[int, float] = {}
         self._over: tuple[CallState, float] | None = None
 
@@ -147,7 +148,7 @@ class Follower:
 
     def _read_deeds(self, table: Table) -> None:
         """What colleagues on other hosts asked of this run, for the audit."""
-        if not self._is_due("deeds", DEEDS_SECONDS):
+        if not self._dues.is_due("deeds", DEEDS_SECONDS):
             return
         key = f"commands/{self.run}"
         seen = int(self._journal.note(key) or 0)
@@ -158,7 +159,7 @@ class Follower:
 
     def _listen(self, table: Table) -> None:
         """Take a changed heartbeat for a sign of life; the first one seen only sets what is old."""
-        if self._heard_lately(HEARTBEAT_SECONDS) or not self._is_due("heartbeat", HEARTBEAT_SECONDS):
+        if self._heard_lately(HEARTBEAT_SECONDS) or not self._dues.is_due("heartbeat", HEARTBEAT_SECONDS):
             return
         beat = heartbeat(table)
         if beat is None:
@@ -180,13 +181,14 @@ class Follower:
         if not view.call_id or self._heard_lately(QUIET_SECONDS):
             self._over = None
             return
-        if not self._is_due("call", CALL_SECONDS):
+        if not self._dues.is_due("call", CALL_SECONDS):
             return
         state, now = self._calls.state(view.call_id), self._mono()
         if state is CallState.PENDING:
             self._over = None
         elif self._over is None or self._over[0] is not state:
-            self._over, self._due["call"] = (state, now), now + LATE_WORD_SECONDS
+            self._over = (state, now)
+            self._dues.put_off("call", LATE_WORD_SECONDS)
             self._reader = None  # the next look asks every attempt for what it may still have said
         else:
             self._conclude(inference.over, state, last_words(table, view), self._clock())
@@ -198,7 +200,7 @@ class Follower:
                 self._journal.say(self.run, *drafts)
 
     def _read_logs(self, view: RunView) -> None:
-        if not view.call_id or not self._is_due("logs", LOG_SECONDS):
+        if not view.call_id or not self._dues.is_due("logs", LOG_SECONDS):
             return
         if view.state.is_terminal and not self._heard_lately(4 * LOG_SECONDS):
             return
@@ -209,7 +211,7 @@ class Follower:
             raise
         except Exception as error:
             _LOG.info("run %s: no logs for now: %s", self.run, error)
-            self._due["logs"] = self._mono() + LOG_PAUSE_SECONDS
+            self._dues.put_off("logs", LOG_PAUSE_SECONDS)
 
     def _delay(self, view: RunView) -> float:
         """Live runs at once, quiet ones soon, ended ones rarely; seconds."""
@@ -223,13 +225,6 @@ class Follower:
 
     def _heard_lately(self, seconds: float) -> bool:
         return self._news_at is not None and self._mono() - self._news_at < seconds
-
-    def _is_due(self, what: str, every: float) -> bool:
-        now = self._mono()
-        if now < self._due.get(what, now):
-            return False
-        self._due[what] = now + every
-        return True
 
 
 def _claims_another_call(event: Event, view: RunView) -> bool:

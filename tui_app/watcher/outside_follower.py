@@ -22,6 +22,8 @@ from tui_app.state.levels import Level
 from tui_app.state.view import AttemptView, RunView
 from tui_app.watcher import outside
 from tui_app.watcher.calls import CallInfo, Calls, LinkError
+from tui_app.watcher.container_logs import stamp, unseen
+from tui_app.watcher.dues import Dues
 from tui_app.watcher.inference import CallState
 from tui_app.watcher.printed import Numbers, read
 
@@ -49,7 +51,7 @@ class OutsideFollower:
         self.run = run
         self._journal, self._calls = journal, calls
         self._clock, self._mono = clock, mono
-        self._due: dict[str, float] = {}
+        self._dues = Dues(mono)
         self._since: dict[object, float] = {}
         self._placed: set[str] = set()
 
@@ -63,7 +65,7 @@ class OutsideFollower:
             self._journal.say(self.run, outside.handed_over(twin, self._clock()))
             return 300.0
         info = None
-        if not view.state.is_terminal and self._is_due("call", CALL_SECONDS):
+        if not view.state.is_terminal and self._dues.is_due("call", CALL_SECONDS):
             info = self._calls.describe(view.call_id)
             self._see(info)
         self._read_logs(view)
@@ -106,7 +108,7 @@ class OutsideFollower:
             self._journal.say(self.run, *outside.ended(view, info.state, self._clock()))
 
     def _read_logs(self, view: RunView) -> None:
-        if not self._is_due("logs", LOG_SECONDS):
+        if not self._dues.is_due("logs", LOG_SECONDS):
             return
         newest = self._newest()
         try:
@@ -115,7 +117,7 @@ class OutsideFollower:
             raise
         except Exception as error:
             _LOG.info("run %s: no logs for now: %s", self.run, error)
-            self._due["logs"] = self._mono() + LOG_PAUSE_SECONDS
+            self._dues.put_off("logs", LOG_PAUSE_SECONDS)
             return
         known = self._journal.logs_since(self.run, (newest or 0.0) - OVERLAP_SECONDS - 1.0)
         with self._journal.transaction():
@@ -184,13 +186,6 @@ class OutsideFollower:
         """Whether this was so the last time as well, and for so long."""
         return self._mono() - self._since.setdefault(what, self._mono()) >= seconds
 
-    def _is_due(self, what: str, every: float) -> bool:
-        now = self._mono()
-        if now < self._due.get(what, now):
-            return False
-        self._due[what] = now + every
-        return True
-
 
 def said_by_trainer(said: Draft | Arrival) -> bool:
     """Whether it is a printed event, which only a trainer at level 1 writes."""
@@ -198,15 +193,8 @@ def said_by_trainer(said: Draft | Arrival) -> bool:
 
 
 def unknown(printed: Iterable[LogLine], known: Sequence[LogLine]) -> list[LogLine]:
-    """The printed lines that are not known yet, oldest first. One whose words are known from another
-    moment may be a repeat, and is marked so."""
-    stamps = {(line.t, line.fd, line.text) for line in known}
-    words = {(line.fd, line.text) for line in known}
-    found = []
+    """The printed lines that are not known yet, oldest first; of two that are stamped alike, one."""
+    once: dict[object, LogLine] = {}
     for line in sorted(printed, key=lambda each: each.t):
-        stamp = (line.t, line.fd, line.text)
-        if line.text and stamp not in stamps:
-            stamps.add(stamp)
-            repeat = (line.fd, line.text) in words
-            found.append(LogLine(line.t, line.fd, line.text, repeat, line.task_id))
-    return found
+        once.setdefault(stamp(line), line)
+    return unseen(once.values(), known)
