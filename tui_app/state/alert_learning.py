@@ -35,7 +35,8 @@ def not_finite(look: Look) -> Finding | None:
     return Finding(Level.FIRING, f"{bad[0]} {at_step(look.view)}", f"{', '.join(bad)}; {safe}")
 
 
-def _gain(memory: Memory) -> float | None:
+def gained(memory: Memory) -> float | None:
+    """What the reward had gained at its best; None before there is a mean to speak of."""
     if memory.reward_first is None or memory.reward_best is None:
         return None
     return memory.reward_best - memory.reward_first
@@ -43,7 +44,7 @@ def _gain(memory: Memory) -> float | None:
 
 def reward_collapse(look: Look) -> Finding | None:
     """The reward lost much of what it had gained."""
-    memory, gain = look.memory, _gain(look.memory)
+    memory, gain = look.memory, gained(look.memory)
     if gain is None or memory.reward_best is None or len(look.view.reward_tail) < REWARD_STEPS:
         return None
     mean = reward_now(look.view)
@@ -90,7 +91,7 @@ def grad_floor(view: RunView) -> float:
 def entropy_collapse(look: Look) -> Finding | None:
     """The policy has become sure of itself and is no better."""
     start, value = look.memory.entropy, look.view.metrics.get("entropy")
-    gain = _gain(look.memory)
+    gain = gained(look.memory)
     if value is None or not math.isfinite(value) or len(start) < ENTROPY_STEPS or gain is None:
         return None
     if gain >= 2 * GAIN_AT_LEAST:

@@ -22,8 +22,8 @@ from tui_app.state.alert_operation import (
     STALL_TIMES,
 )
 from tui_app.state.alert_terms import AlertSeverity, Rule
+from tui_app.state.points import STEP
 
-_STEP = "step.completed"
 _C, _W = AlertSeverity.CRITICAL, AlertSeverity.WARNING
 RULES = {
     rule.id: rule
@@ -36,7 +36,7 @@ RULES = {
         Rule(
             "not_finite",
             "Loss, gradient norm, KL or reward is NaN or infinite.",
-            *(_C, "x", (_STEP,), learning.not_finite),
+            *(_C, "x", (STEP,), learning.not_finite),
             calm_looks=5,
         ),
         Rule(
@@ -64,19 +64,19 @@ RULES = {
         Rule(
             "step_stall",
             f"No step for {STALL_TIMES:.0f} of the run's median steps, and {STALL_AT_LEAST_SECONDS:.0f} s.",
-            *(_W, "enter", ("", _STEP), operation.step_stall),
+            *(_W, "enter", ("", STEP), operation.step_stall),
             calm_looks=3,
             raised_by_time=True,
         ),
         Rule(
             "commit_lag",
             f"More than {LAG_INTERVALS} checkpoint intervals of steps are not committed.",
-            *(_W, "c", (_STEP, "volume.committed"), operation.commit_lag),
+            *(_W, "c", (STEP, "volume.committed"), operation.commit_lag),
         ),
         Rule(
             "reward_collapse",
             f"The reward, over {REWARD_STEPS} steps, has lost more than half of what it had gained.",
-            *(_W, "x", (_STEP,), learning.reward_collapse),
+            *(_W, "x", (STEP,), learning.reward_collapse),
             firing_looks=3,
             calm_looks=5,
         ),
@@ -86,7 +86,7 @@ RULES = {
             *(
                 _W,
                 "enter",
-                (_STEP,),
+                (STEP,),
                 learning.against_own_median("mismatch_kl", "KL", lambda view: KL_AT_LEAST),
             ),
             firing_looks=2,
@@ -95,7 +95,7 @@ RULES = {
         Rule(
             "entropy_collapse",
             f"Entropy is below {ENTROPY_LOW:.0%} of its start, and the reward has gained nothing.",
-            *(_W, "x", (_STEP,), learning.entropy_collapse),
+            *(_W, "x", (STEP,), learning.entropy_collapse),
             firing_looks=3,
             calm_looks=5,
         ),
@@ -105,7 +105,7 @@ RULES = {
             *(
                 _W,
                 "enter",
-                (_STEP,),
+                (STEP,),
                 learning.against_own_median("grad_norm", "gradient norm", learning.grad_floor),
             ),
             calm_looks=20,

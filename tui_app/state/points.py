@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -28,14 +28,7 @@ def point_of(event: Event) -> Point | None:
     step, metrics = event.data.get("step"), event.data.get("metrics")
     if not isinstance(step, int) or step < 1 or not isinstance(metrics, Mapping):
         return None
-    found = {}
-    for name in CHARTED:
-        value = metrics.get(name)
-        if type(value) is not float:
-            value = number(value)
-        if value is not None:
-            found[name] = value
-    return Point(step, event.attempt, found)
+    return Point(step, event.attempt, _numbers(metrics.get(name) for name in CHARTED))
 
 
 _Charts = msgspec.defstruct(
@@ -66,10 +59,14 @@ def point_in(line: bytes) -> Point | None:
         return point_of(decode(line))
     if said.data.step < 1:
         return None
-    metrics = {}
-    for name, value in zip(CHARTED, msgspec.structs.astuple(said.data.metrics), strict=True):
-        if type(value) is not float:
-            value = number(value)
-        if value is not None:
-            metrics[name] = value
-    return Point(said.data.step, said.attempt, metrics)
+    return Point(said.data.step, said.attempt, _numbers(msgspec.structs.astuple(said.data.metrics)))
+
+
+def _numbers(values: Iterable[object]) -> dict[str, float]:
+    """Those of the charted metrics that are numbers, given in their order."""
+    found = {}
+    for name, value in zip(CHARTED, values, strict=True):
+        read = value if type(value) is float else number(value)
+        if read is not None:
+            found[name] = read
+    return found

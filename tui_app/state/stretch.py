@@ -22,7 +22,8 @@ from remote.vocabulary.run_states import RunState
 from tui_app.state import alert_learning as learning
 from tui_app.state.alert_book import AlertBook
 from tui_app.state.alert_memory import BASELINE_STEPS, BASELINES, ENTROPY_STEPS, REWARD_STEPS, Memory
-from tui_app.state.alert_operation import LAG_INTERVALS
+from tui_app.state.alert_operation import commit_lag
+from tui_app.state.alert_terms import Level, Look
 from tui_app.state.fields import MAX_METRICS, Fields
 from tui_app.state.fold import STEP_SECONDS_TAIL
 from tui_app.state.points import STEP
@@ -65,10 +66,9 @@ def calm_stretch(
     book: AlertBook, before: RunView, after: RunView, events: Sequence[Event], now: float
 ) -> AlertBook | None:
     """The book after a stretch in which no alert stands, and none is raised or comes nearer to it."""
-    if book.alerts or book.tallies or not _commits_keep_up(after):
-        return None
-    values = _values(events)
-    if values is None:
+    values = None if book.alerts or book.tallies else _values(events)
+    lag_at_the_end = commit_lag(Look(after, events[-1], now, None, book.memory))  # where it is longest
+    if values is None or (lag_at_the_end is not None and lag_at_the_end.level is Level.FIRING):
         return None
     tails = {}
     for name in BASELINES:
@@ -136,13 +136,6 @@ def _values(events: Sequence[Event]) -> dict[str, list[float]] | None:
     return found
 
 
-def _commits_keep_up(view: RunView) -> bool:
-    interval = view.config.get("checkpoint_interval")
-    if not isinstance(interval, int) or isinstance(interval, bool) or interval < 1:
-        return True
-    return view.uncommitted_steps <= LAG_INTERVALS * interval
-
-
 def _rewarded(memory: Memory, tail: tuple[float, ...], rewards: list[float]) -> Memory | None:
     """The memory with these rewards, None where they fell by what is a collapse."""
     every = [*tail[1 - REWARD_STEPS :], *rewards]
@@ -161,8 +154,8 @@ def _rewarded(memory: Memory, tail: tuple[float, ...], rewards: list[float]) -> 
 
 def _has_learned(memory: Memory) -> bool:
     """Whether so much was gained that low entropy is no alert any more: what was gained is not forgotten."""
-    first, best = memory.reward_first, memory.reward_best
-    return first is not None and best is not None and best - first >= 2 * learning.GAIN_AT_LEAST
+    gain = learning.gained(memory)
+    return gain is not None and gain >= 2 * learning.GAIN_AT_LEAST
 
 
 def _entropy_holds(start: tuple[float, ...], values: list[float]) -> bool:
