@@ -106,11 +106,10 @@ class SupervisedAttempt:
         )
         recorder = self._recorder = AttemptRecorder(self._table, claim.number, events)
         endings = Endings(self._config, recorder, claim.retries_used, lambda: self._place)
-        commands = CommandReader(self._table, claim.number)
-        commands.start()
-        upkeep = Upkeep(self._table)
-        upkeep.start()
+        commands, upkeep = CommandReader(self._table, claim.number), Upkeep(self._table)
         try:
+            commands.start()
+            upkeep.start()
             outcome = self._train(claim, recorder, events, endings, commands)
         except KeyboardInterrupt:
             if not recorder.ended:
