@@ -383,10 +383,8 @@ def run_app(
     ascii_art: bool | None = None,
     options: Options = AS_USUAL,
 ) -> int:
-    """Show the dashboard until it is closed; the exit status. Says which runs go on. ``rw`` arms it.
-
-    Garbage is looked for from `SETTLED_SECONDS` on: the caller may switch that off before.
-    """
+    """Show the dashboard until it is closed; the exit status. Says which runs go on. ``rw`` arms it."""
+    gc.disable()  # until the first screen stands: nothing that is made until then is garbage
     app = Middlewatch(
         locations, run, read_only=read_only, rw=rw, ascii_art=ascii_art, options=options, start_watcher=True
     )

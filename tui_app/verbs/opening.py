@@ -63,7 +63,7 @@ def open_(
         return _open_plain(locations, run, read_only)
     require_size()
     locations.prepare()
-    gc.disable()  # until the first screen stands: nothing that is made until then is garbage
+    gc.disable()  # as `run_app` does, already for the imports
     from tui_app.app import run_app
     from tui_app.options import options_of
 
