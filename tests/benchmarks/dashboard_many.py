@@ -8,18 +8,17 @@ of a million points, because it keeps the points of every run that it shows.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tests.benchmarks.dashboard_intake import PEER_STEPS
-from tests.benchmarks.dashboard_setting import HOME, LEET, Setting, load, median, percentile, setting, spread
+from tests.benchmarks.dashboard_setting import HOME, LEET, Setting, load, median, setting, spread
+from tests.benchmarks.pty_keys import Shown, has, latencies, press, row, told
 from tests.benchmarks.pty_meter import Terminal
-from tests.benchmarks.pty_replay import Replay, settled
+from tests.benchmarks.pty_replay import settled
 from tests.benchmarks.rows import Row
 
 RUNS, STEPS = 50, 980_000
 STARTS, MOVES, FILTERS, OPENINGS = 5, 60, 10, 10
-LOST_SECONDS = 3.0
-Shown = Callable[[Sequence[str]], bool]
 CHOSEN = re.compile(r"▸\s*(m\d\d)")
 CURVE = range(0x2801, 0x2900)
 
@@ -35,7 +34,7 @@ def run() -> list[Row]:
             terminal.wait(2)
             asked = [*_moves(terminal), *_filters(terminal), *_openings(terminal)]
             held = terminal.sample().rss / 1e6
-        found = _latencies(terminal, asked)
+        found = latencies(terminal, asked)
         moves, letters, opening = found[:MOVES], found[MOVES:-OPENINGS], found[-OPENINGS:]
     with setting() as place:
         place.record_peer("--steps", str(PEER_STEPS))
@@ -52,15 +51,15 @@ def run() -> list[Row]:
             note=f"{spread(starts)} s of {STARTS}; {RUNS} runs, {size:.1f} GB built in {built:.0f} s; "
             f"{load()}",
         ),
-        _keys("dashboard_many/keys", moves, "the cursor through the list"),
-        _keys("dashboard_many/filter", letters, "a letter of the filter to the list that it leaves"),
+        row("dashboard_many/keys", moves, 0.05, "the cursor through the list"),
+        row("dashboard_many/filter", letters, 0.05, "a letter of the filter to the list that it leaves"),
         Row(
             name="dashboard_many/open",
             ours=max(opening),
             unit="s from Enter to the curves, worst",
             budget="≤ 1",
             ok=max(opening) <= 1.0,
-            note=f"a run of a million events; {_told(opening)}; {load()}",
+            note=f"a run of a million events; {told(opening)}; {load()}",
         ),
         Row(
             name="dashboard_many/memory",
@@ -75,18 +74,6 @@ def run() -> list[Row]:
     ]
 
 
-def _keys(name: str, found: Sequence[float], about: str) -> Row:
-    worst = percentile(found, 0.99)
-    return Row(
-        name=name,
-        ours=1e3 * worst,
-        unit="ms, p99",
-        budget="≤ 50",
-        ok=worst <= 0.05,
-        note=f"{about}; {_told(found)}; {load()}",
-    )
-
-
 def _start(place: Setting) -> float:
     with place.terminal(HOME) as terminal:
         terminal.wait(2.5)
@@ -96,19 +83,19 @@ def _start(place: Setting) -> float:
 def _moves(terminal: Terminal) -> list[tuple[float, Shown]]:
     """Down the list and up again; the cursor must stand on another run."""
     keys = ["j"] * (MOVES // 2) + ["k"] * (MOVES // 2)
-    return [_press(terminal, key, _other_run(), 0.2) for key in keys]
+    return [press(terminal, key, _other_run(), 0.2) for key in keys]
 
 
 def _filters(terminal: Terminal) -> list[tuple[float, Shown]]:
     """A filter typed letter by letter, and taken back."""
     asked: list[tuple[float, Shown]] = []
     for n in range(FILTERS):
-        _press(terminal, "/", _always, 0.4)
-        _press(terminal, "m", _always, 0.3)
-        asked.append(_press(terminal, str(n % 5), _has(f"10 of {RUNS}"), 0.3))
-        asked.append(_press(terminal, "7", _has(f"1 of {RUNS}"), 0.3))
-        _press(terminal, "\r", _always, 0.2)
-        _press(terminal, "\x1b", _always, 0.4)
+        press(terminal, "/", _always, 0.4)
+        press(terminal, "m", _always, 0.3)
+        asked.append(press(terminal, str(n % 5), has(f"10 of {RUNS}"), 0.3))
+        asked.append(press(terminal, "7", has(f"1 of {RUNS}"), 0.3))
+        press(terminal, "\r", _always, 0.2)
+        press(terminal, "\x1b", _always, 0.4)
     return asked
 
 
@@ -116,16 +103,10 @@ def _openings(terminal: Terminal) -> list[tuple[float, Shown]]:
     """Into a run and back, the next one each time."""
     asked = []
     for _ in range(OPENINGS):
-        _press(terminal, "j", _always, 0.3)
-        asked.append(_press(terminal, "\r", _has_curves, 1.5))
-        _press(terminal, "\x1b", _always, 0.8)
+        press(terminal, "j", _always, 0.3)
+        asked.append(press(terminal, "\r", _has_curves, 1.5))
+        press(terminal, "\x1b", _always, 0.8)
     return asked
-
-
-def _press(terminal: Terminal, key: str, shown: Shown, wait: float) -> tuple[float, Shown]:
-    at = terminal.press(key)
-    terminal.wait(wait)
-    return at, shown
 
 
 def _other_run() -> Shown:
@@ -140,10 +121,6 @@ def _other_run() -> Shown:
     return shown
 
 
-def _has(text: str) -> Shown:
-    return lambda rows: any(text in row for row in rows)
-
-
 def _has_curves(rows: Sequence[str]) -> bool:
     drawn = sum(ord(char) in CURVE for row in rows[3:] for char in row)
     return not any(CHOSEN.search(row) for row in rows) and drawn > 100
@@ -151,16 +128,3 @@ def _has_curves(rows: Sequence[str]) -> bool:
 
 def _always(rows: Sequence[str]) -> bool:
     return True
-
-
-def _latencies(terminal: Terminal, asked: list[tuple[float, Shown]]) -> list[float]:
-    replay, found = Replay(terminal.chunks), []
-    for at, shown in asked:
-        seen = replay.when(shown, since=at, until=at + LOST_SECONDS)
-        found.append(LOST_SECONDS if seen is None else seen - at)
-    return found
-
-
-def _told(found: Sequence[float]) -> str:
-    lost = sum(each >= LOST_SECONDS for each in found)
-    return f"median {1e3 * median(found):.0f} ms of {len(found)}, {lost} not seen"

@@ -10,3 +10,10 @@ def cloud() -> Iterator[LocalCloud]:
     for made in make_cloud():
         made.deploy(HERE / "sample_app.py")
         yield made
+
+
+@pytest.fixture
+def healthy_again(cloud: LocalCloud) -> Iterator[None]:
+    """No fault on purpose outlives the test."""
+    yield
+    assert cloud.fault("clear") == "no fault is in force any more"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from remote.local_cloud import daemon
+from remote.local_cloud import daemon, fault_command
 from remote.local_cloud.places import Places
 
 HERE = Path(__file__).parent
@@ -64,6 +64,10 @@ class LocalCloud:
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: daemon.running(self.places) is None)
+
+    def fault(self, kind: str, **arguments: object) -> str:
+        """Ask for a fault on purpose; what the daemon says that it has done."""
+        return fault_command.ask(self.places, kind, arguments)
 
     def kill_container(self, task_id: str) -> None:
         """As if the machine had failed under it: no signal that it could heed."""

@@ -8,21 +8,12 @@ from contract_cloud import ROOT, wait_for
 
 from remote.local_cloud import fault_command
 
+pytestmark = pytest.mark.usefixtures("healthy_again")
 JOB = """
 Job = modal.Cls.from_name('sample', 'Job')()
 notes = modal.Dict.from_name('sample', create_if_missing=True)
 """
 START = "call = Job.wait.spawn(sys.argv[1]); wait_for(lambda: notes.get(sys.argv[1] + '/starts'))\n"
-
-
-@pytest.fixture(autouse=True)
-def healthy_again(cloud):
-    yield
-    assert fault(cloud, "clear") == "no fault is in force any more"
-
-
-def fault(cloud, kind: str, **arguments: object) -> str:
-    return fault_command.ask(cloud.places, kind, arguments)
 
 
 def started(cloud, name: str) -> tuple[str, str]:
@@ -42,7 +33,7 @@ def restarted(cloud, name: str) -> bool:
 )
 def test_a_container_ends_as_asked_and_its_input_goes_on_in_another(cloud, kind, arguments, ending):
     _, task_id = started(cloud, kind)
-    assert task_id in fault(cloud, kind, task=task_id, **arguments)
+    assert task_id in cloud.fault(kind, task=task_id, **arguments)
     assert restarted(cloud, kind)
     with contextlib.closing(sqlite3.connect(cloud.places.database)) as db:
         row = wait_for(lambda: db.execute("SELECT ended FROM tasks WHERE task_id=?", (task_id,)).fetchone())
@@ -50,7 +41,7 @@ def test_a_container_ends_as_asked_and_its_input_goes_on_in_another(cloud, kind,
 
 
 def test_commits_of_a_volume_fail_so_many_times(cloud):
-    fault(cloud, "commit-fail", volume="sample", times=1)
+    cloud.fault("commit-fail", volume="sample", times=1)
     code = JOB + "say(Job.commit.spawn('drilled', False).get(timeout=30))"
     first, second = cloud.client(code)
     assert first != "committed"
@@ -58,7 +49,7 @@ def test_commits_of_a_volume_fail_so_many_times(cloud):
 
 
 def test_without_capacity_a_call_waits_until_there_is_some_again(cloud):
-    fault(cloud, "no-capacity")
+    cloud.fault("no-capacity")
     call_id = cloud.client(JOB + "say(Job.echo.spawn(b'late').object_id)")
     code = """
 call = modal.FunctionCall.from_id(sys.argv[1])
@@ -69,7 +60,7 @@ except TimeoutError:
 """
     assert cloud.client(code, call_id, 1.5) == "waiting"
     wait_for(lambda: "no container starts" in cloud("status").stdout)
-    fault(cloud, "clear")
+    cloud.fault("clear")
     assert cloud.client(code, call_id, 30) is True
 
 
@@ -88,7 +79,7 @@ say(watching.get(timeout=30))
 
 def test_each_request_is_recorded_with_who_asked_and_counted(cloud):
     before = cloud.status()["faults"]["counts"].get("slow-network", 0)
-    fault(cloud, "slow-network", ms=5)
+    cloud.fault("slow-network", ms=5)
     report = wait_for(
         lambda: (r := cloud.status()["faults"])["counts"].get("slow-network", 0) == before + 1 and r
     )

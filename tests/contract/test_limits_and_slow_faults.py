@@ -6,22 +6,12 @@ import time
 import pytest
 from contract_cloud import HERE
 
-from remote.local_cloud import fault_command
+pytestmark = pytest.mark.usefixtures("healthy_again")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def late(cloud):
     cloud.deploy(HERE / "late_app.py")
-
-
-@pytest.fixture(autouse=True)
-def healthy_again(cloud):
-    yield
-    assert fault(cloud, "clear") == "no fault is in force any more"
-
-
-def fault(cloud, kind: str, **arguments: object) -> str:
-    return fault_command.ask(cloud.places, kind, arguments)
 
 
 def test_a_start_beyond_its_limit_fails_the_call_and_says_so(cloud):
@@ -55,7 +45,7 @@ volume = modal.Volume.from_name('late', create_if_missing=True, version=2)
 say(Plain.with_options(volumes={'/asked': volume})().write.remote(sys.argv[1])[1])
 """
     quick = cloud.client(code, "quick")
-    fault(cloud, "commit-slow", volume="late", seconds=1.5)
+    cloud.fault("commit-slow", volume="late", seconds=1.5)
     slow = cloud.client(code, "slow")
     assert slow >= 1.5
     assert quick < slow
@@ -64,7 +54,7 @@ say(Plain.with_options(volumes={'/asked': volume})().write.remote(sys.argv[1])[1
 
 def test_preemptions_at_random_come_and_use_no_retry(cloud):
     """At 3,600 an hour each container lives for about a second; the class allows no retry at all."""
-    fault(cloud, "preempt-rate", per_hour=3600.0)
+    cloud.fault("preempt-rate", per_hour=3600.0)
     code = "say(modal.Cls.from_name('late', 'Steady')().until.spawn('steady', 3).get(timeout=50))"
     assert cloud.client(code) == 3
 
@@ -93,7 +83,7 @@ for n in range(5):
 say([time.monotonic() - began, [table[f'slow-network/{n}'] for n in range(5)]])
 """
     assert cloud.client(code)[1] == [0, 1, 2, 3, 4]
-    fault(cloud, "slow-network", ms=300.0)
+    cloud.fault("slow-network", ms=300.0)
     began = time.monotonic()
     seconds, values = cloud.client(code)
     assert values == [0, 1, 2, 3, 4]
