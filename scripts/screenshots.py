@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import html
-import re
 import sys
 import time
 from dataclasses import dataclass
@@ -146,7 +144,7 @@ async def shoot(locations: Locations, view: RunView) -> list[str]:
         for shot in shots:
             name = f"{shot.name}-{width}x{height}.svg"
             picture = await picture_of(locations, view.run, shot, (width, height))
-            (FOLDER / name).write_text(for_every_renderer(picture) + "\n")
+            (FOLDER / name).write_text(picture + "\n")
             names.append(name)
     return names
 
@@ -163,31 +161,6 @@ async def picture_of(locations: Locations, run: str, shot: Shot, size: tuple[int
             await pilot.pause(0.1)
         await pilot.pause(0.5)
         return app.export_screenshot(title=f"middlewatch open {run}")
-
-
-_TEXT = re.compile(
-    r'<text (?P<head>[^>]*?)x="(?P<x>[0-9.]+)"(?P<mid>[^>]*?)textLength="(?P<length>[0-9.]+)"'
-    r"(?P<tail>[^>]*)>(?P<body>[^<]*)</text>"
-)
-
-
-def for_every_renderer(svg: str) -> str:
-    """The same picture where a renderer collapses blanks, or takes the signs of charts from a font with
-    other widths and ignores textLength: blanks are kept, each such sign gets a place of its own."""
-
-    def placed(match: re.Match[str]) -> str:
-        chars = html.unescape(match["body"])
-        if not any(ord(char) >= 0x2500 for char in chars):
-            return match.group().replace("<text ", '<text xml:space="preserve" ', 1)
-        step = float(match["length"]) / len(chars)
-        return "".join(
-            f'<text {match["head"]}x="{float(match["x"]) + index * step:.1f}"{match["mid"]}'
-            f'textLength="{step:.1f}"{match["tail"]}>{char}</text>'
-            for index, char in enumerate(chars)
-            if not char.isspace()
-        )
-
-    return _TEXT.sub(placed, svg)
 
 
 def write_readme(view: RunView, names: list[str]) -> None:

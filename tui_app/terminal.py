@@ -176,6 +176,12 @@ class TerminalApp(App[ReturnType]):
     def caught_up(self) -> None:
         """The terminal has taken everything: called once after it was behind, before all is painted again."""
 
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """Textual's picture (SVG), with its blanks and charts in place in whatever opens it."""
+        from tui_app.picture import for_every_renderer
+
+        return for_every_renderer(super().export_screenshot(title=title, simplify=simplify))
+
     def repaint(self) -> None:
         """Send every cell again, whatever is believed to stand there."""
         self.painter.forget()

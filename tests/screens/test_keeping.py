@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,7 +48,12 @@ async def test_ctrl_s_keeps_a_picture_and_says_where(
         await board.shows("DONE picture in")
         (path,) = (locations.state / "kept").iterdir()
         assert path.suffix == ".svg"
-        assert "RUNNING" in path.read_text()
+        picture = path.read_text()
+        assert "RUNNING" in picture
+        assert 'xml:space="preserve"' in picture
+        assert not re.search("<text[^>]*>[^<]*[\u2500-\u28ff][^<]+<", picture), (
+            "a sign of a chart stands alone"
+        )
 
 
 @pytest.fixture
