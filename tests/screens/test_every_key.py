@@ -101,12 +101,22 @@ def _typed(board: Board, key: str) -> bool:
 
 
 def pressed_in_tests() -> set[str]:
-    """Every text that stands in a test of the screens: keys are among them."""
+    """The keys that the tests of the screens press, or are parametrised with."""
     found: set[str] = set()
     for path in Path(__file__).parent.glob("test_*.py"):
         if path.name != Path(__file__).name:
-            found.update(_texts(ast.parse(path.read_text())))
+            found.update(_pressed(ast.parse(path.read_text())))
     return found | {_character_to_key(text) for text in found if len(text) == 1}
+
+
+def _pressed(tree: ast.AST) -> Iterator[str]:
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in ("press", "parametrize"):
+            for argument in call.args:
+                if isinstance(argument, ast.Starred) and isinstance(argument.value, ast.Constant):
+                    yield from str(argument.value.value)  # press(*"25") is two keys
+                else:
+                    yield from _texts(argument)
 
 
 def _texts(tree: ast.AST) -> Iterator[str]:
