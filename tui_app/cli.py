@@ -104,6 +104,7 @@ def run(arguments: list[str]) -> ExitCode:
     """Run one command and give its exit status. BrokenPipeError if nobody reads any more."""
     try:
         with cli.make_context("middlewatch", list(arguments)) as context:
+            gc.freeze()  # or all that was imported would be looked through here, for nothing
             gc.enable()
             answer = cli.invoke(context)
         return answer if isinstance(answer, ExitCode) else ExitCode.OK

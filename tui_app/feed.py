@@ -344,6 +344,8 @@ class ActingFeed(Feed):
         super()._round()
 
     def _submit(self) -> None:
+        if self._wishes.empty():
+            return
         from tui_app.requests import submit
 
         while not self._wishes.empty():

@@ -68,7 +68,7 @@ def redact(text: str, secrets: Iterable[str] | None = None) -> str:
     if not _HINT.search(text):
         return text
     for kind, pattern in _SHAPES:
-        text = pattern.sub(rf"\g<keep>‹redacted:{kind}›", text)
+        text = re.sub(pattern, rf"\g<keep>‹redacted:{kind}›", text)
     return text
 
 
@@ -114,22 +114,20 @@ def _sign(match: re.Match[str]) -> str:
 
 _SECRET_NAME = re.compile(r"(?i)(token|secret|api_?key|passw|credential)")
 _HINT = re.compile(r"(?i)hf_|wandb|ak-|as-|sk-|gh[pousr]_|github_pat|AKIA|bearer|eyJ|://|PRIVATE KEY")
-_SHAPES = tuple(
-    (kind, re.compile(pattern))
-    for kind, pattern in (
-        ("hf", r"(?P<keep>)\bhf_[A-Za-z0-9]{16,}"),
-        ("wandb", r"(?P<keep>)\bwandb_v1_[A-Za-z0-9_]{16,}"),
-        ("wandb", r"(?P<keep>(?i:wandb)[^\n]{0,40}?)\b[0-9a-f]{40}\b"),
-        ("modal", r"(?P<keep>)\ba[ks]-[A-Za-z0-9]{16,}"),
-        ("key", r"(?P<keep>)\bsk-[A-Za-z0-9_-]{16,}"),
-        ("github", r"(?P<keep>)\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,})"),
-        ("aws", r"(?P<keep>)\bAKIA[A-Z0-9]{12,}"),
-        ("jwt", r"(?P<keep>)\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.?[A-Za-z0-9_-]*"),
-        ("bearer", r"(?P<keep>(?i:bearer)\s+)(?!‹)[A-Za-z0-9._~+/=-]{8,}"),
-        ("password", r"(?P<keep>://[^\s:/@]{0,64}:)(?!‹)[^\s@/]{1,256}(?=@)"),
-        (
-            "pem",
-            r"(?P<keep>)-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
-        ),
-    )
+_SHAPES = (
+    ("hf", r"(?P<keep>)\bhf_[A-Za-z0-9]{16,}"),
+    ("wandb", r"(?P<keep>)\bwandb_v1_[A-Za-z0-9_]{16,}"),
+    ("wandb", r"(?P<keep>(?i:wandb)[^\n]{0,40}?)\b[0-9a-f]{40}\b"),
+    ("modal", r"(?P<keep>)\ba[ks]-[A-Za-z0-9]{16,}"),
+    ("key", r"(?P<keep>)\bsk-[A-Za-z0-9_-]{16,}"),
+    ("github", r"(?P<keep>)\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,})"),
+    ("aws", r"(?P<keep>)\bAKIA[A-Z0-9]{12,}"),
+    ("jwt", r"(?P<keep>)\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.?[A-Za-z0-9_-]*"),
+    ("bearer", r"(?P<keep>(?i:bearer)\s+)(?!‹)[A-Za-z0-9._~+/=-]{8,}"),
+    ("password", r"(?P<keep>://[^\s:/@]{0,64}:)(?!‹)[^\s@/]{1,256}(?=@)"),
+    (
+        "pem",
+        r"(?P<keep>)-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    ),
 )
+"""Kinds of credentials and their patterns, compiled when the first text hints at one: not before a screen."""

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from remote.vocabulary.run_states import RunState
 from tui_app.actions import ACTIONS, Action
 from tui_app.desk import Desk
+from tui_app.screens.newest_size import NewestSize
 from tui_app.screens.tabs import TAB_BY_ID, TABS
 from tui_app.widgets.banner import Banner
 from tui_app.widgets.event_list import EventLine
@@ -38,7 +39,7 @@ def verb_bindings() -> list[BindingType]:
     return [Binding(action.key, f"ask('{action.id}')", action.label, show=False) for action in VERBS]
 
 
-class DeskScreen(Screen[None]):
+class DeskScreen(NewestSize, Screen[None]):
     """A screen that shows the desk and can ask for things."""
 
     tab_id: ClassVar[str] = ""
@@ -94,8 +95,9 @@ class DeskScreen(Screen[None]):
         return summary is not None and summary.view.state in LIVELY
 
     def on_mount(self) -> None:
-        """Show at once what is known."""
+        """Show at once what is known, so that the first frame is a whole one."""
         self.ready = True
+        self.board.tick()
         self.call_after_refresh(self.board.tick)
 
     def on_screen_resume(self) -> None:

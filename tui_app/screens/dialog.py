@@ -7,12 +7,13 @@ from typing import TypeVar
 from textual.screen import ModalScreen
 
 from styles import sheet
+from tui_app.screens.newest_size import NewestSize
 from tui_app.widgets.lines import ASCII_CLASS
 
 Answer = TypeVar("Answer")
 
 
-class Dialog(ModalScreen[Answer]):
+class Dialog(NewestSize, ModalScreen[Answer]):
     """A screen over the others that is closed with an answer."""
 
     CSS_PATH = sheet("dialog")
