@@ -5,9 +5,8 @@ its containers as planned, and print its story as one line of JSON.
 
 The story: what the live log holds (``events``, with the lines' attempt), what each killed container had
 said on its stdout, each kill with what it cost, the commit log, and the final checkpoint's digests. It
-starts runs as the watcher does, and after a few crashes in a row as an operator who does not wait for the
-platform's ever longer pauses: cancel the call, resume the run with a new one. With ``crash_loop`` it does
-not take care that every third attempt commits something.
+starts the run as the watcher does; however often it is killed, it stays one call. With ``crash_loop`` it
+does not take care that every third attempt commits something.
 """
 
 import hashlib
@@ -27,31 +26,22 @@ from remote.records.event_log import EventReader
 from remote.records.tables import ModalTable
 from remote.trainer_app import APP_NAME, CHECKPOINTS_PATH
 
-KILLS_A_CALL = 3
-"""The platform waits 0, 1, 2, 4 … s after crashes in a row, and gives up at the eighth."""
-
 
 class Run:
-    """One run, over all its calls."""
+    """One run, which is one call."""
 
     def __init__(self, name: str, config: dict[str, Any]) -> None:
         self.name, self._config = name, config
         self.table = ModalTable.open(keys.run_table(name))
-        self.spawned: list[float] = []
         self._trainer = modal.Cls.from_name(APP_NAME, "Trainer")()
         self._reader = EventReader(self.table)
         self.events: list[dict[str, Any]] = []
         self.lines: dict[int, list[bytes]] = {}
 
     def spawn(self) -> None:
-        """The next generation."""
-        intent = {"id": f"i{len(self.spawned)}", "generation": len(self.spawned) + 1, "from_step": None}
-        self.spawned.append(time.time())
+        intent = {"id": "i0", "generation": 1, "from_step": None}
+        self.spawned = time.time()
         self.call = self._trainer.train.spawn(self.name, self._config, intent)
-
-    def resume(self) -> None:
-        self.call.cancel()
-        self.spawn()
 
     def read(self) -> None:
         while batches := self._reader.read():
@@ -88,7 +78,6 @@ def carry_out(task: dict[str, Any]) -> dict[str, Any]:
     return {
         "events": run.events,
         "kills": kills,
-        "calls": len(run.spawned),
         "spawned": run.spawned,
         "result": result,
         "attempts": len(claims),
@@ -99,16 +88,13 @@ def carry_out(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kill_all(run: Run, task: dict[str, Any]) -> Any:
-    rhythm, in_vain, in_this_call = Rhythm(**task["rhythm"]), 0, 0
+    rhythm, in_vain = Rhythm(**task["rhythm"]), 0
     for number, planned in enumerate(task["kills"], 1):
-        if in_this_call == KILLS_A_CALL:
-            run.resume()
-            in_this_call = 0
         victim = _await_attempt(run, number)
         seen = strike(victim, Strike(**planned), rhythm, 0 if task.get("crash_loop") else in_vain)
         if seen is None:
             return
-        in_vain, in_this_call = (0 if seen["committed"] else in_vain + 1), in_this_call + 1
+        in_vain = 0 if seen["committed"] else in_vain + 1
         run.read()
         told = run.lines.get(number, [])
         yield seen | {
