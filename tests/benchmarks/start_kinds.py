@@ -80,7 +80,7 @@ def _start(cloud: TrainerCloud, run: str) -> dict[str, Any]:
     return {
         "start": data["start"],
         "boot": data["boot_seconds"],
-        "total": story["claimed"] - story["spawned"],
+        "total": story["claimed"] - story["spawned"][0],
     }
 
 

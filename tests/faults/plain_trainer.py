@@ -151,6 +151,7 @@ class Story:
         return {
             "events": [event for victim in self.victims for event in victim.events],
             "kills": self.kills,
+            "calls": len(self.victims),
             "final": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
             "seconds": time.monotonic() - self._began,
         }

@@ -50,8 +50,8 @@ def assert_kills_cost_nothing(cloud: TrainerCloud, config: RunConfig, count: int
     story = cloud.carry_out(task | plan, seconds=CHAOS_SECONDS)
     report(story)
     assert broken(story, reference, interval=config.checkpoint_interval) == []
-    assert len(story["kills"]) == count
-    assert story["attempts"] == count + 1
+    assert len({kill["attempt"] for kill in story["kills"]}) == count
+    assert story["attempts"] > count
 
 
 @pytest.mark.timeout(240)
@@ -65,7 +65,7 @@ def test_three_attempts_in_a_row_that_commit_nothing_end_the_run(cloud: TrainerC
     (end,) = data(story, "run.ended")
     assert (end["attempt"], end["state"], end["reason"]) == (4, "FAILED", "crash_loop")
     assert end["detail"] == "3 attempts in a row committed no new step"
-    assert (story["attempts"], story["result"]["reason"]) == (4, "crash_loop")
+    assert (story["attempts"], story["calls"], story["result"]["reason"]) == (4, 1, "crash_loop")
 
 
 @pytest.mark.timeout(240)
@@ -90,7 +90,7 @@ def test_the_same_kills_break_a_trainer_that_saves_in_place(tmp_path: Path, save
 def report(story: Story) -> None:
     kills, costs = story["kills"], [steps for steps, _ in redone(story)]
     print(
-        f"{len(kills)} kills in {story['seconds']:.0f} s; "
+        f"{len(kills)} kills in {story['seconds']:.0f} s, {story['calls']} calls; "
         f"{sum(kill['in_save'] for kill in kills)} left a checkpoint unfinished, "
         f"{sum(kill['committed'] for kill in kills)} came after a commit; "
         f"steps redone {sum(costs)}, at most {max(costs, default=0)} a kill"

@@ -5,8 +5,9 @@ its containers as planned, and print its story as one line of JSON.
 
 The story: what the live log holds (``events``, with the lines' attempt), what each killed container had
 said on its stdout, each kill with what it cost, the commit log, and the final checkpoint's digests. It
-starts the run as the watcher does; however often it is killed, it stays one call. With ``crash_loop`` it
-does not take care that every third attempt commits something.
+starts runs as the watcher does, and after a few crashes in a row as an operator who does not wait for the
+platform's ever longer pauses: cancel the call, resume the run with a new one. With ``crash_loop`` it does
+not take care that every third attempt commits something.
 """
 
 import hashlib
@@ -26,22 +27,31 @@ from remote.records.event_log import EventReader
 from remote.records.tables import ModalTable
 from remote.trainer_app import APP_NAME, CHECKPOINTS_PATH
 
+KILLS_A_CALL = 3
+"""The platform waits 0, 1, 2, 4 … s after crashes in a row, and gives up at the eighth."""
+
 
 class Run:
-    """One run, which is one call."""
+    """One run, over all its calls."""
 
     def __init__(self, name: str, config: dict[str, Any]) -> None:
         self.name, self._config = name, config
         self.table = ModalTable.open(keys.run_table(name))
+        self.spawned: list[float] = []
         self._trainer = modal.Cls.from_name(APP_NAME, "Trainer")()
         self._reader = EventReader(self.table)
         self.events: list[dict[str, Any]] = []
         self.lines: dict[int, list[bytes]] = {}
 
     def spawn(self) -> None:
-        intent = {"id": "i0", "generation": 1, "from_step": None}
-        self.spawned = time.time()
+        """The next generation."""
+        intent = {"id": f"i{len(self.spawned)}", "generation": len(self.spawned) + 1, "from_step": None}
+        self.spawned.append(time.time())
         self.call = self._trainer.train.spawn(self.name, self._config, intent)
+
+    def resume(self) -> None:
+        self.call.cancel()
+        self.spawn()
 
     def read(self) -> None:
         while batches := self._reader.read():
@@ -54,17 +64,19 @@ class Run:
         self.read()
         return any(event["type"] == "run.ended" for event in self.events)
 
-    def attempt(self, number: int) -> Victim | None:
-        """The container of an attempt; None before it has claimed."""
+    def attempt(self, after: int) -> tuple[int, Victim] | None:
+        """The first attempt of the present call after that one, and its container; None before it has claimed.
+        The platform may have begun one more attempt of a call before it heard that the call is cancelled."""
         claims = attempt_claim.read_claims(self.table)
-        if len(claims) < number:
+        ours = [c for c in claims[after:] if c is not None and c.call_id == self.call.object_id]
+        if not ours:
             return None
-        record = claims[number - 1]
-        assert record is not None
+        record = ours[0]
         environ = Path(f"/proc/{record.pid}/environ").read_bytes().split(b"\0")
         settings = dict(entry.decode().partition("=")[::2] for entry in environ if entry)
         volume = Path(json.loads(settings["LOCAL_CLOUD_MOUNTS"])[CHECKPOINTS_PATH])
-        return Victim(record.pid, Path(f"/proc/{record.pid}/fd/1"), volume / self.name)
+        victim = Victim(record.pid, Path(f"/proc/{record.pid}/fd/1"), volume / self.name)
+        return record.attempt, victim
 
 
 def carry_out(task: dict[str, Any]) -> dict[str, Any]:
@@ -78,6 +90,7 @@ def carry_out(task: dict[str, Any]) -> dict[str, Any]:
     return {
         "events": run.events,
         "kills": kills,
+        "calls": len(run.spawned),
         "spawned": run.spawned,
         "result": result,
         "attempts": len(claims),
@@ -88,13 +101,17 @@ def carry_out(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kill_all(run: Run, task: dict[str, Any]) -> Any:
-    rhythm, in_vain = Rhythm(**task["rhythm"]), 0
-    for number, planned in enumerate(task["kills"], 1):
-        victim = _await_attempt(run, number)
+    rhythm, in_vain, in_this_call = Rhythm(**task["rhythm"]), 0, 0
+    number = 0
+    for planned in task["kills"]:
+        if in_this_call == KILLS_A_CALL:
+            run.resume()
+            in_this_call = 0
+        number, victim = _await_attempt(run, number)
         seen = strike(victim, Strike(**planned), rhythm, 0 if task.get("crash_loop") else in_vain)
         if seen is None:
             return
-        in_vain = 0 if seen["committed"] else in_vain + 1
+        in_vain, in_this_call = (0 if seen["committed"] else in_vain + 1), in_this_call + 1
         run.read()
         told = run.lines.get(number, [])
         yield seen | {
@@ -106,13 +123,13 @@ def _kill_all(run: Run, task: dict[str, Any]) -> Any:
         }
 
 
-def _await_attempt(run: Run, number: int) -> Victim:
-    found: list[Victim] = []
+def _await_attempt(run: Run, after: int) -> tuple[int, Victim]:
+    found: list[tuple[int, Victim]] = []
 
     def there() -> bool:
         time.sleep(0.02)
-        victim = run.attempt(number)
-        found.extend([victim] if victim else [])
+        attempt = run.attempt(after)
+        found.extend([attempt] if attempt else [])
         return bool(found)
 
     for _ in moments(there):
