@@ -65,8 +65,8 @@ class Run:
         return any(event["type"] == "run.ended" for event in self.events)
 
     def attempt(self, after: int) -> tuple[int, Victim] | None:
-        """The first attempt of the present call after that one, and its container; None before it has claimed.
-        The platform may have begun one more attempt of a call before it heard that the call is cancelled."""
+        """The first attempt of the present call after that one, and its container; None before it claimed.
+        Of a call that was cancelled the platform may have begun one more, which nobody waits for."""
         claims = attempt_claim.read_claims(self.table)
         ours = [c for c in claims[after:] if c is not None and c.call_id == self.call.object_id]
         if not ours:
