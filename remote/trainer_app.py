@@ -77,7 +77,8 @@ class Trainer:
     @modal.enter(snap=True)
     def load_code(self) -> None:
         """Everything that is slow, the same for every run, and needs no device."""
-        from remote.training import learner  # noqa: F401 - imported to be warm
+        from remote import checkpoint_evaluation, supervised_attempt  # noqa: F401 - imported to be warm
+        from remote.training import learner  # noqa: F401
 
         self.loaded_in = os.environ.get("MODAL_TASK_ID", "")
 
