@@ -1,11 +1,13 @@
 """Scores a slice of examples with a committed checkpoint, beside a run or after it.
 
-Read-only: it claims no attempt, fences nobody, writes no event, and loads the weights alone. What is
-refused is returned and not raised, because whatever is raised is tried again by the platform.
+It claims no attempt, fences nobody, writes no event, and loads the weights alone. What is refused is
+returned and not raised, because whatever is raised is tried again by the platform. A slice of an
+evaluation that the watcher fans out writes down what it found, and nothing else.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from remote.records import commit_log, keys, registry
 from remote.records.checkpoint_store import CheckpointStore
 from remote.records.commit_log import LogRecord
 from remote.records.errors import TableMissingError
+from remote.records.evaluations import ERROR_LIMIT, SliceRecord, write_slice
 from remote.records.tables import ModalTable, Table
 from remote.training.errors import NonRetryableError
+from remote.training.evaluation import held_out
 from remote.vocabulary.run_config import ConfigError, RunConfig
 
 MOST_INDICES = 100_000
@@ -52,6 +56,42 @@ def evaluate(
         "position": record.position,
         "scores": [[index, *score] for index, score in zip(wanted, scores, strict=True)],
     }
+
+
+def score_slice(
+    run: str,
+    evaluation_id: str,
+    number: int,
+    first: int,
+    count: int,
+    step: int,
+    *,
+    checkpoints: Path,
+    reload: Callable[[], None],
+    open_table: Callable[[str], Table] = lambda name: ModalTable.open(name, create=False),
+    mono: Callable[[], float] = time.monotonic,
+) -> None:
+    """See `Trainer.evaluate_slice`. An exception is written down and not raised: a slice is asked for again
+    by whoever wants it, not ten times by the platform. What the network raises while it is written passes."""
+    began = mono()
+    try:
+        found = evaluate(
+            run,
+            list(held_out(count, first)),
+            step,
+            checkpoints=checkpoints,
+            reload=reload,
+            open_table=open_table,
+        )
+    except Exception as error:
+        found = {"refused": f"{type(error).__name__}: {error}"}
+    if "refused" in found:
+        record = SliceRecord(step=step, error=(found["refused"] or "it gave no reason")[:ERROR_LIMIT])
+    else:
+        scores = tuple((float(reward), bool(exact)) for _, reward, exact in found["scores"])
+        seconds = round(mono() - began, 6)
+        record = SliceRecord(step=found["step"], name=found["name"], scores=scores, seconds=seconds)
+    write_slice(open_table(keys.run_table(run)), evaluation_id, number, record)
 
 
 def _scores(config: RunConfig, path: Path, indices: list[int]) -> list[Any]:

@@ -144,6 +144,26 @@ class Trainer:
             reload=checkpoints_volume.reload,
         )
 
+    @modal.method()
+    def evaluate_slice(
+        self, run: str, evaluation_id: str, number: int, first: int, count: int, step: int
+    ) -> None:
+        """Slice ``number`` of an evaluation that the watcher fans out: as `evaluate`, of ``count`` held-out
+        examples from number ``first`` (0 is the first) on. What is found, or why nothing is, is written into
+        the run's own table (`remote.records.evaluations`), because no result of a call is ever fetched."""
+        from remote import checkpoint_evaluation
+
+        checkpoint_evaluation.score_slice(
+            run,
+            evaluation_id,
+            number,
+            first,
+            count,
+            step,
+            checkpoints=volume_path(CHECKPOINTS_PATH),
+            reload=checkpoints_volume.reload,
+        )
+
     @modal.exit()
     def last_words(self) -> None:
         """With signals ignored: what the attempt could not say when it was interrupted. A checkpoint

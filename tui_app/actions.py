@@ -15,9 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from remote.vocabulary.commands import Verb
 from remote.vocabulary.run_states import RunState
+from tui_app.evaluating import cancel_costs, evaluation_costs, refuse_cancel, refuse_evaluation
 from tui_app.state.cost import Cost, gpu_time
 from tui_app.state.levels import Level, needs_records, reported
 from tui_app.state.standing import current_attempt
@@ -44,8 +46,12 @@ class Action:
     verb: Verb | None = None
     command: str
     needs_run: bool = True
+    tab: str = ""
+    """The tab on which its key acts; empty where it acts on every screen."""
     refuse: Callable[[RunView], str | None] = lambda view: None
     costs: Callable[[RunView, Cost | None], list[str]] = lambda view, stake: []
+    args: Callable[[RunView], dict[str, Any]] = lambda view: {}
+    """What an intent carries besides the run."""
 
     def cli(self, run: str) -> str:
         """The same on the command line."""
@@ -212,6 +218,7 @@ _TABLE: Sequence[Action] = (
         command="middlewatch resume {run}",
         refuse=_refuse_resume,
         costs=_resume_costs,
+        args=lambda view: {"config": view.config},
     ),
     Action(
         id="stop",
@@ -223,6 +230,30 @@ _TABLE: Sequence[Action] = (
         command="middlewatch stop {run}",
         refuse=_refuse_stop,
         costs=_stop_costs,
+    ),
+    Action(
+        id="evaluate",
+        key="e",
+        label="evaluate",
+        help="score a committed checkpoint on held-out prompts, beside the run",
+        danger=Danger.COSTLY,
+        verb=Verb.EVALUATE,
+        command="middlewatch evaluate {run}",
+        tab="eval",
+        refuse=refuse_evaluation,
+        costs=evaluation_costs,
+    ),
+    Action(
+        id="cancel-eval",
+        key="X",
+        label="end evaluation",
+        help="end the evaluation that is under way; what is scored is kept",
+        danger=Danger.COSTLY,
+        verb=Verb.CANCEL_EVALUATION,
+        command="middlewatch evaluate {run} --cancel",
+        tab="eval",
+        refuse=refuse_cancel,
+        costs=cancel_costs,
     ),
     Action(
         id="open",

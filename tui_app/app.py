@@ -33,7 +33,7 @@ from tui_app.options import AS_USUAL, Options
 from tui_app.remembered import Layout, load, save
 from tui_app.render.glyphs import ascii_only
 from tui_app.ringing import Ringer
-from tui_app.screens.desk_screen import VERBS, DeskScreen
+from tui_app.screens.desk_screen import DeskScreen
 from tui_app.screens.home import HomeScreen
 from tui_app.screens.run import RunScreen
 from tui_app.screens.tabs import TABS
@@ -253,6 +253,10 @@ class Middlewatch(TerminalApp[int]):
             self.say("refused", refusal)
         elif action.id == "spawn":
             self._spawn_form()
+        elif view is not None and action.id == "evaluate":
+            from tui_app.screens.evaluate import ask_for_evaluation
+
+            ask_for_evaluation(self, action, view)
         elif view is not None and action.danger is not Danger.NONE:
             self._confirm(action, view)
         elif view is not None:
@@ -298,15 +302,12 @@ class Middlewatch(TerminalApp[int]):
         if (refusal := self.arming.refusal(action.label, self.clock())) is not None:
             self.say("refused", refusal)
             return
-        if view.state.is_terminal:
-            wish = Wish(action.verb, view.run, None, {"config": view.config})
-        else:
-            wish = Wish(action.verb, view.run, aim(view))
-        self._actor.ask(wish)
+        attempt = None if view.state.is_terminal else aim(view)
+        self._actor.ask(Wish(action.verb, view.run, attempt, action.args(view)))
 
     def ask(self, wish: Wish) -> None:
-        """Write a wish about our own alerts down, unless this dashboard only looks: it touches no run, and
-        so needs no arming."""
+        """Write a wish down, unless this dashboard only looks. Whether keys may act is the caller's matter: a
+        wish about our own alerts touches no run, and so needs no arming."""
         if self._actor is None:
             self.say("refused", f"{wish.words}: this dashboard is read-only")
         else:
@@ -336,9 +337,10 @@ class Middlewatch(TerminalApp[int]):
         desk = self._desk_screen()
         if desk is None:
             return
-        for action in VERBS:
+        for action in (action for action in ACTIONS.values() if action.verb is not None):
+            key = f"{action.key}, on {action.tab}" if action.tab else action.key
             yield SystemCommand(
-                f"{action.label} ({action.key})", action.help, lambda a=action: desk.action_ask(a.id)
+                f"{action.label} ({key})", action.help, lambda a=action: desk.action_ask(a.id)
             )
         for tab in TABS:
             yield SystemCommand(f"tab {tab.label} ({tab.key})", tab.help, lambda t=tab: desk.action_tab(t.id))

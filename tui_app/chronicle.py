@@ -37,7 +37,8 @@ def gap_before(event: Event, view: RunView, step: int = 0) -> EventLine | None:
 
 
 def _step_in(event: Event, step: int) -> int:
-    said = event.data.get("step")
+    """An evaluation that was asked for names the checkpoint's step, not the one at which the run is."""
+    said = None if event.type.startswith("evaluation.") else event.data.get("step")
     return said if isinstance(said, int) and 0 <= said < 2**53 else step
 
 

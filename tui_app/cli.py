@@ -40,6 +40,7 @@ _MODULES = {
     "reading": ("list", "show", "logs"),
     "spawning": ("spawn",),
     "acting": ("checkpoint", "preempt", "resume", "stop"),
+    "evaluating": ("evaluate",),
     "alerting": ("alerts", "watch", "acknowledge", "snooze"),
     "telling": ("triage", "export", "audit"),
     "replaying": ("replay",),

@@ -90,7 +90,7 @@ def run_document(
     document |= {name: _time(fields[name]) for name in ("spawned_at", "state_since", "step_at")}
     fields["attempts"] = _attempts(view, fields["attempts"])
     fields["commits"] = _commits(fields["commits"])
-    timed = ("backoff", "drain", "drills", "gaps", "attempts", "commits")
+    timed = ("backoff", "drain", "drills", "gaps", "attempts", "commits", "evaluation")
     document |= {name: _with_times(fields[name]) for name in timed}
     finished: dict[str, Any] = _jsonable(document)
     return finished

@@ -9,6 +9,7 @@ clipboard. `keep` writes a small file; it is called off the loop.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from datetime import datetime
@@ -49,3 +50,10 @@ def keep(text: str, folder: Path, run: str, suffix: str, now: float) -> Path:
     ) as file:
         file.write(text)
     return path
+
+
+def shortened(path: Path) -> str:
+    """The path as a shell understands it, the home directory as ``~``."""
+    with contextlib.suppress(ValueError, RuntimeError):
+        return f"~/{path.relative_to(Path.home())}"
+    return str(path)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from remote.vocabulary.run_states import freshness
+from tui_app.evaluation_sentences import standing
 from tui_app.journal.reader import RunSummary, WatcherStatus
 from tui_app.render.formats import NOT_REPORTED, age, compact, metric, plural, size, span
 from tui_app.sentences import START_WORDS
@@ -121,6 +122,8 @@ def run_lines(
     if view.backoff is not None:
         due = max(0.0, view.backoff.due - now)
         pairs.insert(2, ("backoff", f"retry {view.backoff.retry} of {view.backoff.of} in {age(due)}"))
+    if view.evaluation is not None:
+        pairs.append(("evaluation", standing(view.evaluation, now)))
     if view.drills:
         pairs.append(("drills ahead", ", ".join(f"{shown(d.kind, 40)} at {d.step}" for d in view.drills)))
     width = max(len(name) for name, _ in pairs)

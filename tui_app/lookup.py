@@ -31,6 +31,7 @@ from tui_app.widgets.records import (
     CurvesOf,
     Deed,
     Evaluation,
+    EvaluationNews,
     GpuSample,
     HostSample,
     Printed,
@@ -177,7 +178,23 @@ def _rollouts(event: Event, fields: Fields) -> Record | None:
     return Rollouts(step, event.attempt, event.t, samples)
 
 
+_COUNTED = ("step", "prompts", "slices", "done", "failed", "scored", "slice", "first", "last")
+
+
 def _evaluation(event: Event, fields: Fields) -> Record | None:
+    """One of the trainer's own, or news of one that was asked for."""
+    if event.type != "eval.completed":
+        return EvaluationNews(
+            kind=event.type.removeprefix("evaluation."),
+            id=shown(fields.text("id"), 64),
+            t=event.t,
+            gpu=shown(fields.text("gpu"), 24),
+            by=shown(fields.text("by"), 32),
+            outcome=shown(fields.text("outcome"), 20),
+            metrics=fields.metrics(),
+            error=shown(fields.text("error"), 300),
+            **{name: fields.whole(name) or 0 for name in _COUNTED},
+        )
     step = fields.whole("step")
     return None if step is None else Evaluation(step, event.attempt, event.t, fields.metrics())
 
@@ -227,9 +244,10 @@ def _step_of(event: Event, fields: Fields) -> Record | None:
     return None if point is None else StepOf(event.run, point.step, point.attempt, point.metrics)
 
 
+_ASKED = tuple(f"evaluation.{kind}" for kind in ("started", "slice_failed", "progressed", "ended"))
 _OF_EVENTS: dict[Topic, tuple[Callable[[Event, Fields], Record | None], tuple[str, ...]]] = {
     Topic.ROLLOUTS: (_rollouts, ("rollout.sampled",)),
-    Topic.EVAL: (_evaluation, ("eval.completed",)),
+    Topic.EVAL: (_evaluation, ("eval.completed", *_ASKED)),
     Topic.HOST: (_host, ("host.sampled",)),
     Topic.VOLUME: (_checkpoint, tuple(_KINDS)),
     Topic.COMPARE: (_step_of, ("step.completed",)),

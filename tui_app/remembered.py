@@ -1,4 +1,5 @@
-"""How the operator left the dashboard, for the next time: which chart, its scale, the order of the runs.
+"""How the operator left the dashboard, for the next time: which chart, its scale, the order of the runs, what
+becomes of long lines.
 
     layout = load(folder)                 # as by default where nothing, or nothing usable, is kept
     save(folder, replace(layout, log=True))
@@ -18,12 +19,15 @@ FILE = "layout.json"
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """``metric`` is the number of the large chart, ``sorting`` a word of the home table's."""
+    """``metric`` is the number of the large chart, ``sorting`` a word of the home table's; what is wrapped is
+    not cut."""
 
     metric: int = 0
     log: bool = False
     smooth: bool = False
     sorting: str = ""
+    wrap_events: bool = False
+    wrap_logs: bool = False
 
 
 def load(folder: Path) -> Layout:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from remote.vocabulary.events import Event
 from remote.vocabulary.run_config import DEPLOYED_RETRIES
 from remote.vocabulary.run_states import EndCause, RunState, StartKind
+from tui_app import evaluation_sentences
 from tui_app.render.formats import backoff_formula, countdown, metric, plural, size, span
 from tui_app.state.fields import Fields
 from tui_app.state.levels import Level
@@ -271,6 +272,10 @@ def _evaluated(fields: Fields, event: Event, view: RunView) -> Line:
     return Line("ok", f"evaluation at step {_whole(fields, 'step')}: {values}")
 
 
+def _of_evaluation(words: Callable[[Fields], tuple[str, str]]) -> Callable[[Fields, Event, RunView], Line]:
+    return lambda fields, event, view: Line(*words(fields))
+
+
 def _alert(fields: Fields, event: Event, view: RunView) -> Line:
     evidence = _text(fields, "evidence")
     because = f": {evidence}" if evidence else ""
@@ -309,6 +314,9 @@ _SENTENCES: dict[str, Callable[[Fields, Event, RunView], Line]] = {
     "retry.scheduled": _retry_scheduled,
     "run.ended": _run_ended,
     "intent.sent": _intent_sent,
+    "evaluation.started": _of_evaluation(evaluation_sentences.started),
+    "evaluation.slice_failed": _of_evaluation(evaluation_sentences.slice_failed),
+    "evaluation.ended": _of_evaluation(evaluation_sentences.ended),
     "alert.raised": _alert,
     "alert.cleared": _alert_cleared,
 }

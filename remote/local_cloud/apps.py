@@ -15,6 +15,7 @@ import time
 from modal_proto import api_pb2
 
 from remote.local_cloud import clocks
+from remote.local_cloud.deployments import Definition, Deployments
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.scaling import Scaling
 from remote.local_cloud.scheduler import Retry
@@ -25,9 +26,6 @@ CREATE TABLE IF NOT EXISTS apps(
   app_id TEXT PRIMARY KEY, name TEXT, description TEXT NOT NULL, state INTEGER NOT NULL,
   version INTEGER NOT NULL, created_at REAL NOT NULL, deployed_at REAL, stopped_at REAL,
   functions TEXT NOT NULL, classes TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS deployments(
-  app_id TEXT NOT NULL, version INTEGER NOT NULL, at REAL NOT NULL, client_version TEXT,
-  PRIMARY KEY(app_id, version));
 CREATE TABLE IF NOT EXISTS functions(
   function_id TEXT PRIMARY KEY, app_id TEXT NOT NULL, name TEXT NOT NULL, base_id TEXT, params BLOB NOT NULL,
   definition BLOB NOT NULL, handle BLOB NOT NULL, data BLOB NOT NULL);
@@ -77,12 +75,13 @@ class Function:
 
 
 class Apps:
-    """All apps of this cloud."""
+    """All apps of this cloud, with their past ``deployments``."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._db = store.db
         store.define(_TABLES)
+        self.deployments = Deployments(store)
         self._known: dict[str, Function] = {}
         self._heartbeats: dict[str, float] = {}
         self._since = time.monotonic()
@@ -119,31 +118,28 @@ class Apps:
     def publish(self, request: api_pb2.AppPublishRequest) -> float:
         """Record a deployment; when it happened."""
         now, app = clocks.wall(), self.get(request.app_id)
-        version = app["version"] + 1
+        version, name = app["version"] + 1, request.name or app["name"]
+        tables = json.dumps(dict(request.function_ids)), json.dumps(dict(request.class_ids))
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE apps SET name=?, state=?, version=?, deployed_at=?, functions=?, classes=? "
                 "WHERE app_id=?",
-                (
-                    request.name or app["name"],
-                    request.app_state,
-                    version,
-                    now,
-                    json.dumps(dict(request.function_ids)),
-                    json.dumps(dict(request.class_ids)),
-                    request.app_id,
-                ),
+                (name, request.app_state, version, now, *tables, request.app_id),
             )
-            db.execute(
-                "INSERT INTO deployments VALUES(?,?,?,?)",
-                (request.app_id, version, now, request.client_version),
-            )
+            functions = {f: self._definition(f) for f in request.function_ids.values()}
+            self.deployments.record(request, version, now, functions)
         return now
 
-    def history(self, app_id: str) -> list[sqlite3.Row]:
-        """Deployments of an app, newest first."""
-        query = "SELECT * FROM deployments WHERE app_id=? ORDER BY version DESC"
-        return self._db.execute(query, (app_id,)).fetchall()
+    def roll_back(self, app_id: str, version: int | None = None) -> float:
+        """Deploy an earlier version again, the previous one if none is named; when it happened. For calls
+        it is a deployment like any other. VersionError."""
+        version = self.get(app_id)["version"] - 1 if version is None else version
+        past = self.deployments.get(app_id, version)
+        past.request.rollback_version = version
+        with self._store.transaction():
+            for function_id, was in past.functions.items():
+                self._define(function_id, was)
+            return self.publish(past.request)
 
     def note_heartbeat(self, app_id: str) -> None:
         """The client that runs an app is there."""
@@ -186,18 +182,23 @@ class Apps:
     ) -> None:
         """Store what a function is; a redeploy replaces it, bound variants and overridden scaling
         included."""
+        parts = definition.SerializeToString(), handle.SerializeToString(), data.SerializeToString()
+        self._define(function_id, Definition(*parts))
+
+    def _define(self, function_id: str, given: Definition) -> None:
         self._known.clear()
         self._db.execute("DELETE FROM autoscalers WHERE function_id=?", (function_id,))
         self._db.execute(
             "UPDATE functions SET definition=?, handle=?, data=? WHERE function_id=? OR base_id=?",
-            (
-                definition.SerializeToString(),
-                handle.SerializeToString(),
-                data.SerializeToString(),
-                function_id,
-                function_id,
-            ),
+            (given.definition, given.handle, given.data, function_id, function_id),
         )
+
+    def _definition(self, function_id: str) -> Definition:
+        query = "SELECT definition, handle, data FROM functions WHERE function_id=?"
+        row = self._db.execute(query, (function_id,)).fetchone()
+        if row is None:
+            raise KeyError(function_id)
+        return Definition(*row)
 
     def bind(self, base: Function, params: bytes, definition: api_pb2.Function) -> str:
         """A function bound to class parameters and options: a container pool of its own."""

@@ -1,7 +1,7 @@
-"""Bytes too large for a message: blobs and volume blocks, over HTTP on loopback.
+"""Bytes too large for a message as files: blobs and their parts, volume contents.
 
-Every path is signed and expires; an object's name is checked against its kind, so no path outside
-the object directories can be reached. It knows ids and digests, not whose bytes they are.
+An object's name is checked against its kind, so no path outside an object directory can be reached. It
+knows ids and digests, not whose bytes they are.
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import hmac
 import os
 import re
-import secrets
 import shutil
-import socket
 import sys
 import tempfile
 import threading
@@ -23,20 +20,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from aiohttp import web
+from remote.local_cloud import durable
 
-from remote.local_cloud import clocks, durable
-
-MAX_BODY = 4 * 1024**3
 CHUNK = 1 << 20
 FICLONE = 0x40049409 if sys.platform == "linux" else None
 """Linux's request to make one file share the blocks of another."""
-LINK_SECONDS = 3600
-_NAME = re.compile(r"(bl-[A-Za-z0-9]{22}|[0-9a-f]{64})\Z")
+_NAME = re.compile(r"(bl-[A-Za-z0-9]{22}(\.[0-9]{4})?|[0-9a-f]{64})\Z")
 
 
 class ObjectStore:
-    """Immutable files by name: blobs by id, volume contents by sha256. Safe from several threads.
+    """Immutable files by name: blobs by id, their parts by number, volume contents by sha256. Safe from
+    several threads.
 
     A file's mtime is when it was last stored, or found stored already.
     """
@@ -67,6 +61,11 @@ class ObjectStore:
         """Store bytes under a name, whole or not at all."""
         if not self.has(name):
             self.write(self.path(name), data)
+
+    def remove(self, name: str) -> None:
+        """Delete an object, if it is there."""
+        with self._lock:
+            self.path(name).unlink(missing_ok=True)
 
     def delete_all_but(self, wanted: set[str], older_than: float) -> int:
         """Delete objects whose name is not wanted and that were stored long ago (seconds)."""
@@ -157,110 +156,3 @@ def clone(source: Path, target: Path) -> None:
             except OSError:
                 pass
         shutil.copyfileobj(original, copy, 1 << 20)
-
-
-class BlobServer:
-    """The HTTP side: PUT and GET of signed links, which stay good when the daemon starts again on
-    the same directory and the port is still free."""
-
-    def __init__(self, blobs: ObjectStore, contents: ObjectStore, state_dir: Path) -> None:
-        self._stores = {"blob": blobs, "block": contents}
-        self._key = _kept(state_dir / "blob.key", secrets.token_bytes(32))
-        self._port_file = state_dir / "blob.port"
-        self._runner: web.AppRunner | None = None
-        self.base_url = ""
-
-    async def start(self) -> None:
-        """Listen on a port of 127.0.0.1: the one of last time if it is free."""
-        app = web.Application()
-        app.router.add_put("/{kind}/{name}", self._put)
-        app.router.add_get("/{kind}/{name}", self._get)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.SockSite(self._runner, _listener(int(_kept(self._port_file, b"0")))).start()
-        host, port = self._runner.addresses[0][:2]
-        self._port_file.write_text(str(port))
-        self.base_url = f"http://{host}:{port}"
-
-    async def close(self) -> None:
-        """Stop listening."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-
-    def link(self, method: str, kind: str, name: str, start: int = 0, length: int = -1) -> str:
-        """A URL that allows one method on one object (or a part of it) for an hour."""
-        expires = int(clocks.now()) + LINK_SECONDS
-        signature = self._sign(method, kind, name, start, length, expires)
-        query = f"start={start}&length={length}&expires={expires}&signature={signature}"
-        return f"{self.base_url}/{kind}/{name}?{query}"
-
-    def _sign(self, method: str, kind: str, name: str, start: int, length: int, expires: int) -> str:
-        message = f"{method}\n{kind}\n{name}\n{start}\n{length}\n{expires}".encode()
-        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
-
-    def _allowed(self, request: web.Request) -> tuple[Path, int, int]:
-        kind, name = request.match_info["kind"], request.match_info["name"]
-        try:
-            start, length = int(request.query["start"]), int(request.query["length"])
-            expires = int(request.query["expires"])
-            path = self._stores[kind].path(name)
-        except (KeyError, ValueError) as error:
-            raise web.HTTPForbidden(text="not a link of this cloud") from error
-        expected = self._sign(request.method, kind, name, start, length, expires)
-        if not hmac.compare_digest(expected, request.query.get("signature", "")) or expires < clocks.now():
-            raise web.HTTPForbidden(text="the link is wrong or has expired")
-        return path, start, length
-
-    async def _put(self, request: web.Request) -> web.Response:
-        """Take a body as it comes, never whole in memory."""
-        path, _, _ = self._allowed(request)
-        kind, name = request.match_info["kind"], request.match_info["name"]
-        contents, size, etag = hashlib.sha256(), 0, hashlib.md5()
-        with self._stores[kind].incoming(path) as file:
-            async for chunk in request.content.iter_chunked(CHUNK):
-                size += len(chunk)
-                if size > MAX_BODY:
-                    raise web.HTTPRequestEntityTooLarge(max_size=MAX_BODY, actual_size=size)
-                contents.update(chunk)
-                etag.update(chunk)
-                file.write(chunk)
-            if kind == "block" and contents.hexdigest() != name:
-                raise web.HTTPBadRequest(text="the block's sha256 does not match its name")
-        return web.Response(body=name.encode(), headers={"ETag": f'"{etag.hexdigest()}"'})
-
-    async def _get(self, request: web.Request) -> web.StreamResponse:
-        path, start, length = self._allowed(request)
-        if not path.exists():
-            raise web.HTTPNotFound(text="no such object")
-        with path.open("rb") as file:
-            left = max(0, os.fstat(file.fileno()).st_size - start)
-            left = min(left, length) if length >= 0 else left
-            file.seek(start)
-            response = web.StreamResponse()
-            response.content_length = left
-            await response.prepare(request)
-            while left and (chunk := file.read(min(CHUNK, left))):
-                await response.write(chunk)
-                left -= len(chunk)
-        return response
-
-
-def _kept(path: Path, default: bytes) -> bytes:
-    """What a small private file holds; made with a default where it is missing."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(default)
-    return path.read_bytes()
-
-
-def _listener(port: int) -> socket.socket:
-    for candidate in (port, 0):
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", candidate))
-        except OSError:
-            listener.close()
-            continue
-        return listener
-    raise OSError("no free port on 127.0.0.1")

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS inputs(
   payload BLOB NOT NULL, status TEXT NOT NULL, retry_count INTEGER NOT NULL, due REAL NOT NULL,
   task_id TEXT, crashes INTEGER NOT NULL, started_at REAL, UNIQUE(call_id, idx));
 CREATE INDEX IF NOT EXISTS inputs_open ON inputs(function_id, status) WHERE status <> 'done';
+CREATE INDEX IF NOT EXISTS calls_of_input ON calls(parent_input) WHERE parent_input IS NOT NULL;
 """
 
 Result = api_pb2.GenericResult
@@ -292,13 +293,5 @@ def _input(row: sqlite3.Row) -> Input:
         crashes=row["crashes"],
         started_at=row["started_at"],
     )
-    return Input(
-        row["input_id"],
-        row["call_id"],
-        row["function_id"],
-        row["idx"],
-        row["payload"],
-        row["invocation"],
-        row["cancelled_at"],
-        state,
-    )
+    own = ("input_id", "call_id", "function_id", "idx", "payload", "invocation", "cancelled_at")
+    return Input(**{name: row[name] for name in own}, state=state)

@@ -18,7 +18,8 @@ from remote.local_cloud import clocks, cluster_control
 from remote.local_cloud import clusters as clusters_of
 from remote.local_cloud.answers import Answers
 from remote.local_cloud.apps import Apps, Function
-from remote.local_cloud.blobs import BlobServer, ObjectStore
+from remote.local_cloud.blob_server import BlobServer
+from remote.local_cloud.blobs import ObjectStore
 from remote.local_cloud.calls import Calls, Result
 from remote.local_cloud.clusters import Clusters
 from remote.local_cloud.containers import Containers
@@ -110,17 +111,20 @@ class Cloud:
     async def start(self) -> None:
         """Take up where the last daemon on this directory stopped."""
         await self.blob_server.start()
-        await self.containers.adopt_or_forget()
+        self.containers.adopt_or_forget()
         cluster_control.restore(self)
+        await self.containers.listen()
         self.volumes.discard_all_but(set(self.containers.live))
         loops = (self.pool.run(), self._collect(), self._commit_in_background(), self._look_at_apps())
         self._loops = [asyncio.create_task(loop) for loop in loops]
 
     async def _collect(self) -> None:
-        """Free the disk of what no volume holds any more, and of dict entries whose time is over."""
+        """Free the disk of what no volume holds any more, of parts of blobs that were never finished, and
+        of dict entries whose time is over."""
         while True:
             await asyncio.sleep(COLLECT_SECONDS)
             self.volumes.collect()
+            self.blob_server.forget_parts()
             self.dicts.expire()
 
     async def _commit_in_background(self) -> None:

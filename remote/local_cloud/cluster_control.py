@@ -23,15 +23,18 @@ REMAINS_SECONDS = 30.0
 
 
 async def start(cloud: Cloud, function: Function, size: int) -> None:
-    """Start all members, or none: where one cannot be started, those before it are ended."""
+    """Start all members, or none: where one cannot be started, or ends while others are, those before it are
+    ended. Only the first of these is an error."""
     cluster = cloud.clusters.begin(function.app_id, size)
     try:
         for _ in range(size):
             container = await cloud.containers.start(function, park=False)
             cloud.clusters.join(cluster, container.task_id)
+            if cluster.broken:
+                _end(cloud, cluster)
+                return
     except Exception:
-        for container in _live(cloud, cluster):
-            cloud.containers.stop(container, grace=0.0, preempted=False)
+        _end(cloud, cluster)
         raise
 
 
@@ -88,7 +91,8 @@ def leaves_with_leader(cloud: Cloud, container: Container) -> bool:
 
 
 def restore(cloud: Cloud) -> None:
-    """After a restart: members go on with what they were given; the rest of a cluster ends."""
+    """After a restart: members go on with what they were given; the rest of a cluster ends, and so does a
+    member that the last daemon did not come to put into its cluster."""
     given, remains = cloud.clusters.restore(cloud.containers.live)
     for task_id, input_id in given.items():
         container = cloud.containers.live.get(task_id)
@@ -96,8 +100,10 @@ def restore(cloud: Cloud) -> None:
         if container is not None and leader is not None and input_id in leader.current:
             container.current[input_id] = leader.current[input_id]
             container.doubtful.append(input_id)
-    for task_id in remains:
-        cloud.containers.stop(cloud.containers.live[task_id], preempted=False)
+    for container in cloud.containers.live.values():
+        clustered = cloud.apps.function(container.function_id).definition._experimental_group_size
+        if container.task_id in remains or (clustered and cloud.clusters.of(container.task_id) is None):
+            cloud.containers.stop(container, preempted=False)
 
 
 def _is_over(cloud: Cloud, cluster: Cluster, gone: Container | None) -> bool:
@@ -108,6 +114,12 @@ def _is_over(cloud: Cloud, cluster: Cluster, gone: Container | None) -> bool:
     if leader is None:
         return True
     return leader.draining and not leader.current and not leader.stopping
+
+
+def _end(cloud: Cloud, cluster: Cluster) -> None:
+    """End a cluster that has not begun."""
+    for container in _live(cloud, cluster):
+        cloud.containers.stop(container, grace=0.0, preempted=False)
 
 
 def _live(cloud: Cloud, cluster: Cluster) -> list[Container]:

@@ -161,8 +161,9 @@ class Containers:
         while self.live:
             await asyncio.sleep(0.02)
 
-    async def adopt_or_forget(self) -> None:
-        """After a restart: take back containers that still live; give back the inputs of others."""
+    def adopt_or_forget(self) -> None:
+        """After a restart: take back containers that still live; give back the inputs of others. They are
+        heard only once it is known what belongs together, see `listen`."""
         for row in self.rows.unfinished():
             container = self._adopt(row)
             if container is None:
@@ -172,13 +173,19 @@ class Containers:
                 continue
             self._follow(container)
             self._watch(container)
-            container.server = await self._serve(container.task_id)
         self._cloud.mount_paths.release_all_but(set(self.live))
         if strays := processes.kill_strays(self._cloud.containers_dir, self.live):
             log.warning("killed %d processes that no row tells of", strays)
         for directory in list(self._cloud.containers_dir.iterdir()):
             if directory.name not in self.live:
                 shutil.rmtree(directory, ignore_errors=True)
+
+    async def listen(self) -> None:
+        """Open the sockets of containers that were taken back."""
+        for container in list(self.live.values()):
+            container.server = await self._serve(container.task_id)
+            if container.task_id not in self.live:  # it has ended just now
+                await self._clear(container.task_id, container.server)
 
     def origin(self, container: Container) -> Origin:
         """What a line that the container prints now belongs to."""

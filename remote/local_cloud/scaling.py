@@ -9,6 +9,7 @@ It knows Modal's settings under all the names that they have had; it knows no co
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modal_proto import api_pb2
@@ -72,3 +73,7 @@ class Scaling:
         """How many idle containers must not end although they have waited long enough."""
         buffer = self.buffer if containers > idle else 0
         return max(buffer, self.minimum - (containers - idle), 0)
+
+    def headroom(self, running: Iterable[int]) -> int:
+        """How many more inputs there is room for in containers that run so many now."""
+        return sum(max(0, self.slots - inputs) for inputs in running)

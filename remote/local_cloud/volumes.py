@@ -99,6 +99,10 @@ class Volumes:
         rows = self._store.db.execute("SELECT * FROM volumes WHERE name IS NOT NULL ORDER BY created_at DESC")
         return [(row["name"], row["volume_id"], row["created_at"]) for row in rows]
 
+    def rename(self, volume_id: str, name: str) -> None:
+        """Give a volume a name that no other has."""
+        self._store.db.execute("UPDATE volumes SET name=? WHERE volume_id=?", (name, volume_id))
+
     def delete(self, volume_id: str) -> None:
         """Forget a volume and its tree."""
         with self._store.transaction() as db:

@@ -9,6 +9,7 @@ tuple does not always serialise to the same ones. Numbers are padded so that the
                             log/<n>                          the commit log
                             events/<attempt>/<batch> head heartbeat
                             commands/<n> once/<what>
+                            evaluations/<id>/<slice>     what a slice of an asked evaluation found
 """
 
 from __future__ import annotations
@@ -90,3 +91,8 @@ def command(number: int) -> str:
 def once(what: str) -> str:
     """Something that happens once in the run's life."""
     return f"once/{what}"
+
+
+def evaluation(evaluation_id: str, number: int) -> str:
+    """What slice ``number`` (from 1) of an evaluation that somebody asked for found."""
+    return f"evaluations/{evaluation_id}/{number:04d}"

@@ -163,6 +163,7 @@ class Saver:
         As `Publication.run` raises, and what the one before failed with.
         """
         began = self._mono()
+        held = self._behind is not None or self.place.uncommitted > 0
         self.finish()
         if self.place.uncommitted > 0:
             snapshot = self._copy(reason)
@@ -171,8 +172,8 @@ class Saver:
                 self._in_front.run()
             finally:
                 self._in_front = None
-            if reason == "operator":
-                self._phase(AttemptPhase.STEPPING)
+        if held and reason == "operator":
+            self._phase(AttemptPhase.STEPPING)
         self._held_seconds += self._mono() - began
 
     def check(self) -> None:

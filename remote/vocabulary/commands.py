@@ -1,7 +1,8 @@
 """What an operator asks for, and how it was answered.
 
 A viewer writes an `Intent`; the watcher carries it out and records an `Outcome`. Acknowledge and
-snooze are about the watcher's own alerts and go no further. Checkpoint and stop travel on to the
+snooze are about the watcher's own alerts and go no further. Evaluate is about a run's checkpoints and
+touches no attempt. Checkpoint and stop travel on to the
 trainer as a `Command` in the run's command log; a command names the attempt that it is aimed at and
 when it expires, so a late one cannot hit a later attempt.
 """
@@ -25,13 +26,16 @@ class Verb(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     SNOOZE = "snooze"
     ADOPT = "adopt"
+    EVALUATE = "evaluate"
+    CANCEL_EVALUATION = "cancel-eval"
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """A wish, recorded before anything is sent. ``args`` of spawn and resume: ``config``
     (RunConfig as JSON), and for resume ``from_step`` (int, optional); of acknowledge and snooze ``rule``
     (the alert's), and for snooze ``until``; of adopt ``id`` (``fc-…`` or ``ap-…``), with ``run`` being
-    that id too. Times are unix seconds."""
+    that id too; of evaluate ``step``, ``prompts`` and ``slices`` (int, each
+    optional). Times are unix seconds."""
 
     id: str
     verb: Verb

@@ -53,6 +53,12 @@ intent.sent              watcher  id, verb, by, host
 intent.done              watcher  id, verb, outcome, detail
 alert.raised             watcher  rule, severity, text, evidence, key, step
 alert.cleared            watcher  rule, text, seconds (how long it stood)
+evaluation.started       watcher  id (of the intent), step, name (of the checkpoint), prompts, slices, gpu
+                                  ("H100", one a slice; empty for none), by, host
+evaluation.slice_failed  watcher  id, slice (from 1), first, last (held-out prompts, from 1), error
+evaluation.progressed    watcher  id, done, failed (slices so far), scored (prompts), seconds (so far)
+evaluation.ended         watcher  id, step, name, outcome (done|partial|failed|cancelled), done, failed,
+                                  slices, seconds, metrics {reward/mean, exact_match, prompts, seconds}
 host.sampled             trainer  cpu_percent, rss, disk_free, gpu? [{name, memory, utilisation}]
 =======================  =======  ==============================================================
 """

@@ -1,4 +1,5 @@
-"""What watching a run costs: 12 metrics at 50 steps a second, and a run at which nothing happens.
+"""What watching a run costs: 12 metrics at 50 steps a second, a run at which nothing happens, and one that
+lives and has nothing to tell.
 
 CPU is that of the program that shows and of its children; who writes the data is another process for both.
 """
@@ -11,6 +12,8 @@ from tests.benchmarks.rows import Row
 
 WINDOWS = 3
 WARM_SECONDS, WINDOW_SECONDS, IDLE_SECONDS = 6.0, 10.0, 20.0
+QUIET_AFTER_SECONDS, QUIET_SECONDS = 12.0, 30.0
+"""A step is long when its age has more than one digit: from there on its run is quiet."""
 STEPS = ("--steps", "500", "--rate", "50")
 
 
@@ -24,7 +27,7 @@ def run() -> list[Row]:
         place.record_peer(*STEPS)
         for _ in range(WINDOWS):
             for program in (OURS, LEET):
-                terminal, before, after = _window(place, program, WINDOW_SECONDS)
+                terminal, before, after = _window(place, program, WARM_SECONDS, WINDOW_SECONDS)
                 seconds = after.t - before.t
                 cpu[program].append(100 * (after.cpu - before.cpu) / seconds)
                 sent[program].append(terminal.bytes_between(before.t, after.t) / seconds)
@@ -32,7 +35,10 @@ def run() -> list[Row]:
     with setting() as place:
         place.record("--steps", "10000")
         place.record_peer("--steps", "10000")
-        idle = {each: _idle(place, each) for each in (OURS, LEET)}
+        idle = {each: _sent(place, each, WARM_SECONDS, IDLE_SECONDS) for each in (OURS, LEET)}
+    with setting() as place:
+        place.record("--steps", "300", "--quiet")
+        quiet = _sent(place, OURS, QUIET_AFTER_SECONDS, QUIET_SECONDS)
     return [
         _row("dashboard_live/cpu", cpu, "% of a core", 0.35),
         _row("dashboard_live/bytes", sent, "bytes/s", 0.6),
@@ -46,21 +52,30 @@ def run() -> list[Row]:
             ok=idle[OURS] <= 60,
             note=f"a run that has ended, {IDLE_SECONDS:.0f} s",
         ),
+        Row(
+            name="dashboard_live/quiet_run",
+            ours=quiet,
+            unit="bytes/s",
+            budget="≤ 60",
+            ok=quiet <= 60,
+            note=f"a live run in a long step: ages alone, {QUIET_SECONDS:.0f} s; {load()}",
+        ),
     ]
 
 
-def _window(place: Setting, program: str, seconds: float) -> tuple[Terminal, Sample, Sample]:
+def _window(place: Setting, program: str, after: float, seconds: float) -> tuple[Terminal, Sample, Sample]:
     with place.terminal(program) as terminal:
-        terminal.wait(WARM_SECONDS)
-        before = terminal.sample()
+        terminal.wait(after)
+        begun = terminal.sample()
         terminal.wait(seconds)
-        after = terminal.sample()
-    return terminal, before, after
+        ended = terminal.sample()
+    return terminal, begun, ended
 
 
-def _idle(place: Setting, program: str) -> float:
-    terminal, before, after = _window(place, program, IDLE_SECONDS)
-    return terminal.bytes_between(before.t, after.t) / (after.t - before.t)
+def _sent(place: Setting, program: str, after: float, seconds: float) -> float:
+    """Bytes a second, from ``after`` seconds of its life on."""
+    terminal, begun, ended = _window(place, program, after, seconds)
+    return terminal.bytes_between(begun.t, ended.t) / (ended.t - begun.t)
 
 
 def _row(name: str, found: dict[str, list[float]], unit: str, allowed: float) -> Row:

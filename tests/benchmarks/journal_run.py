@@ -3,6 +3,7 @@
     python -m tests.benchmarks.journal_run STATE --steps 10000                # recorded, and ended
     python -m tests.benchmarks.journal_run STATE --steps 500 --rate 50        # goes on until it is ended
     python -m tests.benchmarks.journal_run STATE --steps 0 --rate 5000 --seconds 60 --batch 0.1
+    python -m tests.benchmarks.journal_run STATE --steps 500 --quiet        # lives on, with nothing to say
 
 It holds the watcher's lock and beats as the watcher does. One step is one event with twelve metrics. Each
 look records what has come since the last one, a ``--batch`` of seconds. How late it was, how long a look
@@ -32,6 +33,8 @@ from tui_app.watcher_launch import hold_lock
 
 RUN = "bench"
 BEAT_SECONDS = 2.0
+HOST_EVERY_SECONDS = 4.0
+"""Within the five seconds after which a run is called LATE; a trainer's heartbeats see to that."""
 AGE_SECONDS = 3 * 3600.0
 """How long ago a recorded run ended, and since when the watcher is up: ages then change by the minute."""
 ROWS_AT_ONCE = 2_000
@@ -123,6 +126,11 @@ class Feeder:
                 arrivals.append(self._arrival("volume.committed", committed))
         return arrivals
 
+    def sample(self) -> None:
+        """The host, which is always as busy."""
+        host = {"cpu_percent": 93.0, "rss": 412_000_000, "disk_free": 51_200_000_000}
+        self.record([self._arrival("host.sampled", host)])
+
     def end(self) -> None:
         """The run succeeds."""
         done = {"step": self.step, "committed_step": self.step}
@@ -192,6 +200,12 @@ def _live(feeder: Feeder, rate: float, batch: float, seconds: float, account: Pa
             file.write(json.dumps(line) + "\n")
 
 
+def _quiet(feeder: Feeder, stop: threading.Event) -> None:
+    """What a run in a long step says: how its host is, every few seconds, and that is as it was."""
+    while not stop.wait(HOST_EVERY_SECONDS):
+        feeder.sample()
+
+
 def main() -> None:
     """Record, then go on at a rate if one is given."""
     parser = argparse.ArgumentParser()
@@ -201,6 +215,7 @@ def main() -> None:
     parser.add_argument("--batch", type=float, default=0.1)
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--burst", type=int, default=0)
+    parser.add_argument("--quiet", action="store_true", help="live on, without a step")
     parser.add_argument("--silent", action="store_true", help="beat on, but give no sign of life any more")
     given = parser.parse_args()
     locations = Locations("local", given.state)
@@ -210,7 +225,7 @@ def main() -> None:
     with hold_lock(locations, pid=os.getpid(), started_at=started):
         writer = JournalWriter(locations.journal)
         threading.Thread(target=beat, args=(writer, started, stop), daemon=True).start()
-        recorded = not (given.rate or given.silent or given.burst)
+        recorded = not (given.rate or given.silent or given.burst or given.quiet)
         feeder = Feeder(writer, AGE_SECONDS if recorded else 0.0)
         feeder.begin()
         while feeder.step < given.steps:
@@ -223,6 +238,8 @@ def main() -> None:
         if given.rate:
             _live(feeder, given.rate, given.batch, given.seconds, given.state / "feeder.jsonl")
             (given.state / "done").write_text(str(feeder.step))
+        if given.quiet:
+            _quiet(feeder, stop)
         stop.wait()
 
 

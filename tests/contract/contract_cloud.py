@@ -1,5 +1,5 @@
-"""A real local cloud for each module of tests: own directory, own daemon, the unmodified client in
-processes of its own, because it reads its environment when it is imported."""
+"""A real local cloud for each module of tests: own directory, own daemon, the unmodified client and its
+command line in processes of their own, because it reads its environment when it is imported."""
 
 import contextlib
 import json
@@ -17,6 +17,7 @@ from typing import Any
 
 from remote.local_cloud import daemon, fault_command
 from remote.local_cloud.places import Places
+from tests.contract.warm_python import Forked, WarmPython
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -49,10 +50,18 @@ class LocalCloud:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MODAL_", "LOCAL_CLOUD_"))}
         self.environment = kept | {"XDG_RUNTIME_DIR": str(root), "LOCAL_CLOUD_SPARES": "0"}
         self.environment |= {"LOCAL_CLOUD_COMMIT_SECONDS": "0"} | settings
+        self._warm: WarmPython | None = None
 
     def __call__(self, verb: str, *options: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "remote.local_cloud", verb, *options]
-        return self._run([*command, "--state", str(self.places.state)], ROOT)
+        return subprocess.run(
+            [*command, "--state", str(self.places.state)],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
 
     def up(self) -> None:
         result = self("up")
@@ -82,7 +91,7 @@ class LocalCloud:
         return dict(json.loads(self("status", "--json").stdout))
 
     def run_modal(self, *arguments: str, directory: Path | None = None) -> subprocess.CompletedProcess[str]:
-        return self._run([sys.executable, "-m", "modal", *arguments], directory or self.root)
+        return self.warm().run(["-m", "modal", *arguments], directory or self.root, timeout=90)
 
     def modal(self, *arguments: str, directory: Path | None = None) -> str:
         result = self.run_modal(*arguments, directory=directory)
@@ -94,17 +103,20 @@ class LocalCloud:
 
     def start(self, code: str, *arguments: object) -> "Script":
         """Run client code in a new process; its result is what it gives to ``say``."""
-        command = [sys.executable, "-c", PRELUDE + code, *map(str, arguments)]
-        return Script(
-            subprocess.Popen(
-                command,
-                env=self.environment,
-                cwd=self.root,
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-        )
+        return Script(self.warm().start(["-c", PRELUDE + code, *map(str, arguments)], self.root))
+
+    def warm(self) -> WarmPython:
+        """What a client with today's environment is forked from."""
+        if self._warm is None or self._warm.environment != self.environment:
+            self.cool()
+            self._warm = WarmPython(self.environment, self.root)
+        return self._warm
+
+    def cool(self) -> None:
+        """Let go of it."""
+        if self._warm is not None:
+            self._warm.close()
+            self._warm = None
 
     def client(self, code: str, *arguments: object) -> Any:
         return self.start(code, *arguments).result()
@@ -112,16 +124,11 @@ class LocalCloud:
     def log(self) -> str:
         return self.places.log_file.read_text()
 
-    def _run(self, command: list[str], directory: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, env=self.environment, cwd=directory, capture_output=True, text=True, timeout=90
-        )
-
 
 class Script:
     """Client code that runs in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Forked) -> None:
         self.process = process
 
     def result(self) -> Any:
@@ -145,5 +152,6 @@ def make_cloud(**settings: str) -> Iterator[LocalCloud]:
         cloud.up()
         yield cloud
     finally:
+        cloud.cool()
         cloud("down")
         shutil.rmtree(root, ignore_errors=True)

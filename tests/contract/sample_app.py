@@ -182,3 +182,11 @@ def square(number: int) -> int:
 @app.function()
 def numbers(count: int):
     yield from range(count)
+
+
+@app.function()
+def family(generations: int) -> list[int]:
+    """Has a child of its own kind, spawned, and the last of them two others, by a map."""
+    if generations:
+        return family.spawn(generations - 1).get()
+    return list(square.map([2, 3]))

@@ -58,6 +58,35 @@ say([early, call.get(timeout=20), graph.task_id == notes['found/starts'][0], gra
     assert cloud.client(JOB + code) == [True, 1, True, "PENDING"]
 
 
+def test_calls_made_in_a_container_are_the_children_of_the_input_that_made_them(cloud):
+    tell = """
+call = modal.FunctionCall.from_id(sys.argv[1])
+tell = lambda node: [node.function_name, node.status.name, [tell(child) for child in node.children]]
+top = call.get_call_graph()
+child = modal.FunctionCall.from_id(top[0].children[0].function_call_id)
+say([[tell(node) for node in top], child.get_call_graph() == top])
+"""
+    code = "call = modal.Function.from_name('sample', 'family').spawn(1)\n"
+    call_id, result = cloud.client(code + "say([call.object_id, call.get(timeout=40)])")
+    assert result == [4, 9]
+    children = [["square", "SUCCESS", []]] * 2
+    tree = ["family", "SUCCESS", [["family", "SUCCESS", children]]]
+    assert cloud.client(tell, call_id) == [[tree], True]
+    cloud.kill()
+    cloud.up()
+    assert cloud.client(tell, call_id) == [[tree], True]
+
+
+def test_calls_from_outside_are_in_no_graph_but_their_own(cloud):
+    code = """
+square = modal.Function.from_name('sample', 'square')
+calls = [square.spawn(n) for n in range(2)]
+[call.get(timeout=30) for call in calls]
+say([[node.function_call_id == call.object_id for node in call.get_call_graph()] for call in calls])
+"""
+    assert cloud.client(code) == [[True], [True]]
+
+
 def test_a_cancelled_call_ends_and_is_not_tried_again(cloud):
     code = """
 call = Job.wait.spawn('cancelled')
@@ -100,9 +129,20 @@ def test_a_generator_yields_its_values(cloud):
     ]
 
 
-def test_arguments_and_results_too_large_for_a_message_come_through(cloud):
-    code = JOB + "data = os.urandom(3_000_000); say(Job.echo.spawn(data).get(timeout=30) == data)"
-    assert cloud.client(code)
+def test_arguments_and_results_too_large_for_a_message_come_through_whole_or_in_parts(cloud):
+    code = """
+from modal._utils import blob_utils
+parts, upload = [], blob_utils.perform_multipart_upload
+
+async def noted(*arguments, **named):
+    parts.append(len(named['part_urls']))
+    return await upload(*arguments, **named)
+
+blob_utils.perform_multipart_upload = noted
+data = [os.urandom(size) for size in (900_000, 3_500_000)]
+say([[Job.echo.spawn(each).get(timeout=30) == each for each in data], parts])
+"""
+    assert cloud.client(JOB + code) == [[True, True], [4]]
 
 
 def test_what_a_call_prints_is_in_its_logs_and_on_the_command_line(cloud):

@@ -70,6 +70,38 @@ say([new[0], old[0], newer[0]])
     assert cloud.client(VERSIONS + code, running) == [2, 1, 2]
 
 
+def test_a_rollback_deploys_what_an_earlier_version_was_while_calls_go_on(cloud):
+    for version in (10, 20):
+        deploy_version(cloud, version)
+    cloud.kill()
+    cloud.up()
+    code = "call = Versions.version.spawn('late'); wait_for(lambda: notes.get('late')); say(call.object_id)"
+    running = cloud.client(VERSIONS + code)
+    assert "Deployment rollback successful" in cloud.modal("app", "rollback", "versions")
+    code = """
+new = Versions.version.spawn().get(timeout=30)
+notes['late/go'] = True
+say([new[0], modal.FunctionCall.from_id(sys.argv[1]).get(timeout=30)[0]])
+"""
+    assert cloud.client(VERSIONS + code, running) == [10, 20]
+
+
+def test_a_rollback_to_a_named_version_is_a_deployment_of_its_own_in_the_history(cloud):
+    path = cloud.root / "versions_app.py"
+    for version in (30, 40):
+        path.write_text(APP.format(version=version))
+        cloud.modal("deploy", str(path), "--tag", f"tag-{version}")
+    (newest,) = cloud.row("SELECT version FROM apps WHERE name='versions'")
+    cloud.modal("app", "rollback", "versions", f"v{newest - 1}", "--strategy", "recreate")
+    assert cloud.client(VERSIONS + "say(Versions.version.spawn().get(timeout=30)[0])") == 30
+    refused = cloud.run_modal("app", "rollback", "versions", "v99")
+    assert refused.returncode != 0
+    assert "v99 of this app was never deployed" in refused.stdout + refused.stderr
+    rows = json.loads(cloud.modal("app", "history", "versions", "--json"))
+    assert [row["version"] for row in rows] == [f"v{number}" for number in range(newest + 1, 0, -1)]
+    assert [row["tag"] for row in rows[:3]] == ["tag-30", "tag-40", "tag-30"]
+
+
 def test_code_that_cannot_be_loaded_fails_its_calls_instead_of_starting_for_ever(cloud):
     path = cloud.root / "broken_app.py"
     path.write_text(BROKEN_IN_CONTAINER)

@@ -19,6 +19,7 @@ from grpclib.client import Channel
 from modal_proto import api_grpc, api_pb2
 
 from remote.local_cloud import daemon
+from remote.local_cloud.blob_server import MAX_BODY
 from remote.local_cloud.rpc.servicer import MAX_MESSAGE
 
 ESCAPES = [
@@ -89,10 +90,31 @@ async def test_no_volume_path_leaves_its_volume(cloud, ask, volume_id, path):
         "VolumeRemoveFile2": api_pb2.VolumeRemoveFile2Request(volume_id=volume_id, path=path, recursive=True),
         "VolumeRemoveFile": api_pb2.VolumeRemoveFileRequest(volume_id=volume_id, path=path, recursive=True),
     }
+    for number, copy in (("", api_pb2.VolumeCopyFilesRequest), ("2", api_pb2.VolumeCopyFiles2Request)):
+        for sources, target in (([path], "copy"), (["kept"], path), (["kept", "folder/kept"], path)):
+            named = f"VolumeCopyFiles{number}"
+            wish = copy(volume_id=volume_id, src_paths=sources, dst_path=target, recursive=True)
+            requests[f"{named} {sources} {target}"] = wish
+    await put_empty(ask, volume_id, "kept", "folder/kept")
     for name, request in requests.items():
         with pytest.raises(GRPCError) as refused:
-            await ask(name, request)
+            await ask(name.partition(" ")[0], request)
         assert refused.value.status in (Status.INVALID_ARGUMENT, Status.NOT_FOUND), name
+    assert outside(cloud) == before
+
+
+async def put_empty(ask: Callable[..., Any], volume_id: str, *paths: str) -> None:
+    """Empty files, by the path by which larger ones go up."""
+    files = [api_pb2.VolumePutFiles2Request.File(path=path, size=0) for path in paths]
+    await ask("VolumePutFiles2", api_pb2.VolumePutFiles2Request(volume_id=volume_id, files=files))
+
+
+@pytest.mark.parametrize("name", ["", "../outside", "a b", "a\0b", "n" * 65, "ap-" + "0" * 22, "v\n"])
+async def test_no_volume_is_renamed_to_what_is_no_name(cloud, ask, volume_id, name):
+    before = outside(cloud)
+    with pytest.raises(GRPCError) as refused:
+        await ask("VolumeRename", api_pb2.VolumeRenameRequest(volume_id=volume_id, name=name))
+    assert refused.value.status is Status.INVALID_ARGUMENT
     assert outside(cloud) == before
 
 
@@ -177,6 +199,15 @@ async def test_a_client_is_no_container(ask, volume_id):
         with pytest.raises(GRPCError) as refused:
             await ask(name, request)
         assert refused.value.status in (Status.PERMISSION_DENIED, Status.FAILED_PRECONDITION)
+
+
+async def test_a_blob_that_is_too_large_is_refused_before_it_is_sent(ask):
+    with pytest.raises(GRPCError) as refused:
+        await ask("BlobCreate", api_pb2.BlobCreateRequest(content_length=MAX_BODY + 1))
+    assert refused.value.status is Status.RESOURCE_EXHAUSTED
+    assert f"at most {MAX_BODY} are allowed" in str(refused.value.message)
+    allowed = await ask("BlobCreate", api_pb2.BlobCreateRequest(content_length=MAX_BODY))
+    assert sum(len(part.upload_urls) * part.part_length for part in allowed.multiparts.items) == MAX_BODY
 
 
 async def test_a_link_of_another_cloud_or_time_or_object_is_forbidden(cloud, ask):

@@ -24,12 +24,18 @@ def containers(cloud: LocalCloud) -> set[str]:
     return {row["container_id"] for row in json.loads(cloud.modal("container", "list", "--json"))}
 
 
-def test_a_concurrent_function_runs_inputs_side_by_side_in_one_container(cloud):
+def test_a_concurrent_function_runs_inputs_side_by_side_in_one_container_while_it_has_room(cloud):
     code = """
-calls = [wide('meet').spawn('party', n) for n in range(4)]
-say(len({call.get(timeout=30) for call in calls}))
+headroom = lambda: wide('meet').get_current_stats().input_headroom
+before = headroom()
+calls = [wide('meet').spawn('party', n) for n in range(3)]
+wait_for(lambda: headroom() == 1)
+calls.append(wide('meet').spawn('party', 3))
+containers = {call.get(timeout=30) for call in calls}
+wait_for(lambda: headroom() == 4)
+say([before, len(containers)])
 """
-    assert cloud.client(WIDE + code) == 1
+    assert cloud.client(WIDE + code) == [0, 1]
 
 
 def test_a_batched_function_gets_what_comes_within_its_wait(cloud):

@@ -205,9 +205,10 @@ class RunStory:
         found = {"reward/mean": reward, "exact_match": reward - 0.1, "prompts": 64, "seconds": 1.4}
         return self.say("eval.completed", step=self.step, metrics=found)
 
-    def host(self, cpu: float = 93.0) -> RunStory:
-        """What the machine is doing."""
-        return self.say("host.sampled", cpu_percent=cpu, rss=412_000_000, disk_free=51_200_000_000)
+    def host(self, cpu: float = 93.0, gpus: list[dict[str, Any]] | None = None) -> RunStory:
+        """What the machine is doing, and its GPUs if it has any."""
+        told = {} if gpus is None else {"gpu": gpus}
+        return self.say("host.sampled", cpu_percent=cpu, rss=412_000_000, disk_free=51_200_000_000, **told)
 
     def prints(self, *texts: str, fd: str = "stdout") -> RunStory:
         """Lines that a container printed now."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import Open
+from conftest import LARGE, SMALL, Board, Open
 from run_story import Journal
+from textual.geometry import Region
 
 from remote.vocabulary.commands import Intent, Verb
 from tui_app.state.alert_book import Alert, AlertBook
@@ -42,7 +43,9 @@ def wrong(journal: Journal) -> Journal:
 
 async def test_the_worst_alert_has_a_line_and_the_list_has_all(wrong: Journal, open_board: Open) -> None:
     async with open_board(RUN) as board:
-        await board.shows("CRITICAL sort-digits: loss is NaN", "1 more · ! lists")
+        await board.shows("CRITICAL loss is NaN", "1 more · ! lists")
+        await board.press("l")
+        await board.shows("the containers have printed nothing", "CRITICAL loss is NaN")
         await board.press("exclamation_mark")
         await board.shows("2 alerts", "step 26: loss NaN", "WARNING sort-digits commits lag", "try c")
         assert "\x1b" not in board.text
@@ -68,6 +71,38 @@ async def test_without_an_alert_there_is_no_line(journal: Journal, open_board: O
     journal.story(ago=12).begin().steps(27)
     async with open_board(RUN) as board:
         await board.shows("RUNNING")
-        assert not board.app.screen.query_one("#banner").display
+        assert "lists" not in board.words
         await board.press("exclamation_mark")
         await board.shows("0 alerts", "no alert stands")
+
+
+def places(board: Board) -> dict[str, Region]:
+    """Where each part of the screen stands."""
+    return {child.id or "": child.region for child in board.app.screen.walk_children() if child.id}
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE, (200, 60)], ids=["80x24", "120x40", "200x60"])
+async def test_nothing_moves_when_an_alert_comes_or_goes(
+    journal: Journal, open_board: Open, size: tuple[int, int]
+) -> None:
+    journal.story(ago=12).begin().steps(27)
+    alert = Alert(
+        rule="not_finite",
+        severity=AlertSeverity.CRITICAL,
+        run=RUN,
+        text="loss is NaN " + "at last " * 40,
+        evidence="",
+        key="x",
+        since=journal.clock(),
+    )
+    async with open_board(RUN, size=size) as board:
+        for keys, shown in (((), "uncommitted 7 · redone 0"), (("escape",), "1 run: 1 healthy")):
+            await board.press(*keys)
+            await board.shows(shown)
+            before = places(board)
+            journal.writer.set_alerts(RUN, AlertBook(alerts={"not_finite": alert}))
+            await board.shows("CRITICAL", "… · for", "! lists")
+            assert places(board) == before
+            journal.writer.set_alerts(RUN, AlertBook())
+            await board.shows_no("CRITICAL")
+            assert places(board) == before

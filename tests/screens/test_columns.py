@@ -7,12 +7,17 @@ from hypothesis import strategies as st
 
 from remote.vocabulary.run_states import RunState
 from tui_app.render.spans import width
-from tui_app.state.view import RunView
-from tui_app.widgets.panels import panels, stack
+from tui_app.state.alert_book import Alert
+from tui_app.state.alert_terms import AlertSeverity
+from tui_app.state.view import CommitView, RunView
+from tui_app.widgets.banner import worst_of
+from tui_app.widgets.header_rows import in_rows
+from tui_app.widgets.panel import stack
+from tui_app.widgets.panels import panels
 from tui_app.widgets.run_columns import chosen, fitted, gap
 from tui_app.widgets.run_header import flow
 from tui_app.widgets.sight import Link, Sight
-from tui_app.widgets.words import header, in_rows, news
+from tui_app.widgets.words import header, news
 
 NOW = 1_800_000_000.0
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,47}", fullmatch=True)
@@ -61,6 +66,37 @@ def test_a_header_takes_no_more_rows_than_it_is_given(
         lines = in_rows(sight(view), notes, cells, rows)
         assert len(lines) == rows
         assert all(width(line) <= cells for line in lines)
+
+
+@given(VIEWS, st.integers(79, 240), st.sampled_from([2, 3]), st.text("loss is NaN ", max_size=200))
+def test_an_alert_takes_the_place_of_counters_and_says_how_to_see_more(
+    view: RunView, cells: int, rows: int, text: str
+) -> None:
+    alert = Alert(
+        rule="r",
+        severity=AlertSeverity.CRITICAL,
+        run=view.run,
+        text=text,
+        evidence="",
+        key="",
+        since=NOW - 99,
+    )
+    lines = in_rows(sight(view), (), cells, rows, lambda room: worst_of([alert, alert], NOW, room))
+    assert [width(line) <= cells for line in lines] == [True] * rows
+    said = "".join(part for part, _ in lines[-1])
+    assert "CRITICAL" in said
+    assert "for 1 min" in said
+    assert "1 more · ! lists" in said
+    assert ("no commit yet" in said) == (rows == 2)
+
+
+def test_an_age_that_has_no_room_loses_a_word_and_no_number() -> None:
+    commit = CommitView(
+        step=984, name="s", position=1, bytes=9, seconds=0.1, tries=1, t=NOW - 2400, attempt=1
+    )
+    for cells, expected in ((31, "step 984 · 40 min"), (40, "step 984 · 40 min ago")):
+        shown = panels(sight(RunView(run="r7", commits=(commit,), commit_count=1)), cells)[1].must[0]
+        assert "".join(part for part, _ in shown) == f"committed   {expected}"
 
 
 @given(VIEWS, st.sampled_from([(), ("READ-ONLY",), ("PAUSED", "DISARMED, W arms")]))

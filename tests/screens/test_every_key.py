@@ -32,6 +32,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     "CompareScreen": ("escape", "g", "space", "space", "equals_sign"),
     "HelpScreen": ("question_mark",),
     "ConfirmScreen": ("p",),
+    "EvaluateScreen": ("E", "e"),
     "SpawnScreen": ("s",),
     "PromptScreen": ("escape", "slash"),
     "TooSmallScreen": (),

@@ -165,3 +165,13 @@ async def test_marked_runs_are_compared_by_one_metric(journal: Journal, open_boa
         await board.shows("compare entropy", "falls as it decides")
         await board.press("escape")
         await board.shows("2 marked, = compares")
+
+
+async def test_a_refusal_is_about_the_screen_that_it_was_said_on(journal: Journal, open_board: Open) -> None:
+    journal.story(ago=12).begin().steps(2)
+    async with open_board() as board:
+        await board.press("equals_sign")
+        await board.shows("REFUSED compare: mark two runs")
+        await board.press("enter")
+        await board.shows("uncommitted 2 steps")
+        assert "REFUSED" not in board.words

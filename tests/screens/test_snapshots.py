@@ -56,6 +56,7 @@ WALK: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("home", ("escape", "escape"), "3 runs"),
     ("home-filter", ("slash", "b", "a", "s"), "1 of 3"),
     ("compare", ("escape", "g", "space", "space", "equals_sign"), "compare reward"),
+    ("evaluate", ("escape", "g", "E", "e"), "held-out prompts"),
 )
 KINDS = [
     pytest.param((80, 24), "", id="80x24"),

@@ -29,6 +29,12 @@ def test_what_was_sent_and_cannot_arrive_says_why_it_waits() -> None:
     assert WHY not in shown(Report("done", "spawn r1", NOW - 5), CUT)
 
 
+def test_an_age_alone_never_takes_a_row_of_the_screen() -> None:
+    done = Report("done", "spawn r1: r1 is call fc-0123456789", NOW - 5)
+    assert shown(done, None, 60).endswith("· 5 s ago")
+    assert shown(done, None, 46) == "DONE spawn r1: r1 is call fc-0123456789"
+
+
 def test_all_well_is_one_quiet_line() -> None:
     assert shown(None, Link("local", beat_at=NOW, started_at=NOW - 60)) == (
         "watcher up 1 min 0 s · beat under 5 s ago · local reachable"

@@ -9,11 +9,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 from memory_tables import MemoryTable
 
-from remote.checkpoint_evaluation import evaluate
+from remote import checkpoint_evaluation
+from remote.checkpoint_evaluation import evaluate, score_slice
 from remote.records import registry
 from remote.records.checkpoint_store import CheckpointStore
 from remote.records.commit_log import CommitLog
-from remote.records.errors import TableMissingError
+from remote.records.errors import RecordError, TableMissingError
+from remote.records.evaluations import SliceRecord, read_slices
 from remote.records.registry import Reservation
 from remote.training.evaluation import held_out
 from remote.training.learner import Learner
@@ -46,6 +48,12 @@ class Committed:
 
     def evaluate(self, indices: list[int], step: int | None = None, run: str = "r1") -> dict[str, Any]:
         return evaluate(run, indices, step, checkpoints=self.root, reload=self._reload, open_table=self._open)
+
+    def slice(self, number: int, first: int, count: int, step: int = 3) -> SliceRecord | RecordError:
+        """What the container of a slice of evaluation e writes down."""
+        about = {"checkpoints": self.root, "reload": self._reload, "open_table": self._open}
+        score_slice("r1", "e", number, first, count, step, **about)
+        return read_slices(self.table, "e", [number])[number]
 
     def contents(self) -> dict[str, bytes]:
         return {str(p): p.read_bytes() for p in sorted(self.root.rglob("*")) if p.is_file()}
@@ -120,3 +128,41 @@ def test_a_run_without_a_commit_is_refused(committed: Committed, tmp_path: Path)
     about = {"checkpoints": tmp_path, "reload": lambda: None}
     refused = evaluate("r1", [1], None, open_table=lambda name: empty, **about)
     assert refused == {"refused": "no checkpoint of the run is committed yet"}
+
+
+def test_a_slice_writes_down_what_it_found_where_its_watcher_reads_it(committed: Committed) -> None:
+    whole = [tuple(score) for score in committed.scores[3]]
+    first, second = committed.slice(1, 0, 3), committed.slice(2, 3, 2)
+    assert isinstance(first, SliceRecord)
+    assert isinstance(second, SliceRecord)
+    assert (first.step, first.name, first.error) == (3, "step_00000003.a0001", "")
+    assert [*first.scores, *second.scores] == whole
+    assert read_slices(committed.table, "e", [3]) == {}
+
+
+def test_the_first_word_of_a_slice_counts(committed: Committed) -> None:
+    before = committed.slice(4, 0, 1)
+    assert committed.slice(4, 0, 5) == before
+
+
+def test_a_slice_that_is_refused_says_why(committed: Committed) -> None:
+    record = committed.slice(5, 0, 1, step=2)
+    assert isinstance(record, SliceRecord)
+    assert (record.error, record.scores) == ("no checkpoint of step 2 is committed", ())
+
+
+def test_a_slice_that_raises_is_written_down_and_not_tried_again_but_an_interrupt_passes(
+    committed: Committed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(checkpoint_evaluation, "_scores", fails)
+    error: BaseException = RuntimeError("probability tensor contains inf")
+    record = committed.slice(6, 0, 1)
+    assert isinstance(record, SliceRecord)
+    assert record.error == "RuntimeError: probability tensor contains inf"
+    error = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        committed.slice(7, 0, 1)
+    assert read_slices(committed.table, "e", [7]) == {}

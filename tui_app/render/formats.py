@@ -4,8 +4,8 @@
     compact(12_345), metric(0.71234)     # '12k', '0.712'
     short_age(75)                        # '1m'
 
-Ages are coarse on purpose: a figure that changes less often costs less on a slow link. What is None
-was never reported and is written so, never as 0.
+Ages are coarse on purpose, those on a live screen (`ago`) more than others: a figure that changes less
+often costs less on a slow link. What is None was never reported and is written so, never as 0.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 
 NOT_REPORTED = "not reported"
+EXACT_SECONDS = 10.0
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -32,6 +33,24 @@ def age(seconds: float) -> str:
     if minutes < 48 * 60:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes // (24 * 60)} d"
+
+
+def ago(t: float, now: float) -> str:
+    """How long before ``now`` something was at ``t`` (unix seconds), for a live screen: exact below ten
+    seconds, then told anew every 5 s and from a minute on every 10 s, all ages at the same moments."""
+    since = now - t
+    if since < EXACT_SECONDS:
+        return age(since)
+    least, step = (EXACT_SECONDS, 5.0) if since < 60 else (60.0, 10.0)
+    return age(max(least, now // step * step - t))
+
+
+def short_ago(t: float, now: float) -> str:
+    """The same in at most four cells."""
+    since = now - t
+    if not EXACT_SECONDS <= since < 60:
+        return short_age(since)
+    return short_age(max(EXACT_SECONDS, now // 5.0 * 5.0 - t))
 
 
 def short_age(seconds: float) -> str:

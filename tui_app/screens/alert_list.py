@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
 from remote.vocabulary.commands import Verb
+from tui_app.desk import Desk
 from tui_app.feed import Wish
 from tui_app.render.formats import plural
 from tui_app.screens.tab import TabScreen
@@ -33,6 +35,10 @@ class AlertsScreen(TabScreen):
     def __init__(self, run: str | None) -> None:
         super().__init__(run)
         self._chosen: tuple[str, str] | None = None
+
+    def alerts(self, desk: Desk) -> Sequence[Alert]:
+        """None above the list of them all."""
+        return ()
 
     @property
     def standing(self) -> list[Alert]:

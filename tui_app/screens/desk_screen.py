@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 Keep = Callable[[str, Path, str, str, float], Path]
 
-VERBS = tuple(action for action in ACTIONS.values() if action.verb is not None)
-"""What can be asked of a run (or to get one), in the order in which the keys are shown."""
+VERBS = tuple(action for action in ACTIONS.values() if action.verb is not None and not action.tab)
+"""What can be asked of a run (or to get one) on every screen, in the order in which the keys are shown."""
 KEY_NAMES = {"!": "exclamation_mark"}
 LIVELY = (RunState.QUEUED, RunState.STARTING, RunState.PREEMPTING, RunState.BACKOFF, RunState.RECOVERING)
 """States in which a clock on the screen moves faster than once a second."""
@@ -97,6 +97,9 @@ class DeskScreen(NewestSize, Screen[None]):
     def on_mount(self) -> None:
         """Show at once what is known, so that the first frame is a whole one."""
         self.ready = True
+        report = self.board.desk.report
+        if report is not None and report.state == "refused":
+            self.board.desk.report = None  # it was about a key on the screen before
         self.board.tick()
         self.call_after_refresh(self.board.tick)
 
@@ -119,8 +122,9 @@ class DeskScreen(NewestSize, Screen[None]):
             bar.show(self.tab_keys())
 
     def alerts(self, desk: Desk) -> Sequence[Alert]:
-        """What the banner is about."""
-        return desk.alerts
+        """Those that are to be seen on this screen: of its run, or of every run where it has none."""
+        run = self.subject
+        return desk.alerts if run is None else [alert for alert in desk.alerts if alert.run == run]
 
     def tab_keys(self) -> list[Key]:
         """The other screens about this run, the open one marked."""
@@ -191,6 +195,8 @@ class DeskScreen(NewestSize, Screen[None]):
         await self._keep(keep, svg, self.subject or "home", ".svg", "picture in")
 
     async def _keep(self, keep: Keep, text: str, name: str, suffix: str, words: str) -> None:
+        from tui_app.handover import shortened
+
         board = self.board
         folder = board.locations.state / "kept"
         try:
@@ -198,7 +204,7 @@ class DeskScreen(NewestSize, Screen[None]):
         except OSError as error:
             board.say("failed", f"cannot write to {folder}: {error.strerror}")
         else:
-            board.say("done", f"{words} {path}")
+            board.say("done", f"{words} {shortened(path)}")
 
     def action_leave(self) -> None:
         """Close the dashboard; nothing else ends."""

@@ -1,43 +1,72 @@
-"""The evaluations of a run."""
+"""The evaluations of a run: the trainer's own, and those that are asked for here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
+from textual.binding import Binding, BindingType
+
+from tui_app.actions import ACTIONS
+from tui_app.desk import Desk
 from tui_app.lookup import Topic
 from tui_app.render.formats import plural
-from tui_app.screens.tab import TabScreen
-from tui_app.widgets.eval_page import eval_head, eval_rows
-from tui_app.widgets.records import Evaluation, Record
+from tui_app.render.spans import Line
+from tui_app.screens.tab import SCROLLING, TabScreen
+from tui_app.widgets.eval_page import eval_head, eval_rows, running_lines
+from tui_app.widgets.evaluation_book import EvaluationBook
+from tui_app.widgets.key_bar import Key
+from tui_app.widgets.records import Evaluation, EvaluationNews, Record
 from tui_app.widgets.sight import Sight, nothing_yet
 
-KEPT = 4000
+OWN = tuple(action for action in ACTIONS.values() if action.tab == "eval")
+ROOMY_CELLS = 110
+"""Where the keys of every screen are shown beside those of this one."""
+HOW = "e scores the newest committed checkpoint on held-out prompts, beside the run"
 
 
 class EvalScreen(TabScreen):
-    """A line an evaluation, newest first."""
+    """A line an evaluation, newest first; above them the one that is under way."""
 
     tab_id = "eval"
     topic = Topic.EVAL
+    moves = (("e", "evaluate a checkpoint"), ("X", "end the evaluation"), *SCROLLING)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(action.key, f"ask('{action.id}')", action.label, show=False) for action in OWN
+    ]
 
     def __init__(self, run: str | None) -> None:
         super().__init__(run)
-        self._kept: list[Evaluation] = []
+        self._book = EvaluationBook()
 
     def begin(self) -> None:
         """Forget every evaluation."""
-        self._kept.clear()
+        self._book.clear()
 
     def add(self, records: Sequence[Record]) -> None:
         """Keep them."""
-        self._kept += [record for record in records if isinstance(record, Evaluation)]
-        del self._kept[:-KEPT]
+        for record in records:
+            if isinstance(record, Evaluation | EvaluationNews):
+                self._book.add(record)
 
     def write(self, sight: Sight | None, now: float) -> None:
-        """Course and table."""
-        page = self.page
-        fixed = eval_head(self._kept, page.size.width, ascii_art=page.ascii_art)
-        count = plural(len(self._kept), "evaluation")
-        title = [("eval ", "strong"), (count if self._kept else nothing_yet(sight, count), "text")]
-        rows = eval_rows(self._kept, now, nothing_yet(sight, "no evaluation yet"))
-        page.write(title, rows, fixed=fixed, right=[(self.twin, "quiet")])
+        """What is under way, course and table."""
+        page, entries, running = self.page, self._book.entries, self._book.running
+        cells = page.size.width
+        fixed = running_lines(running, now) if running is not None else []
+        fixed += eval_head(entries, cells, ascii_art=page.ascii_art)
+        count = plural(len(entries), "evaluation")
+        title: Line = [("eval ", "strong"), (count if entries else nothing_yet(sight, count), "text")]
+        if running is not None:
+            title.append((", 1 under way", "text"))
+        nothing = [nothing_yet(sight, "no evaluation yet"), HOW]
+        page.write(title, eval_rows(entries, now, cells, nothing), fixed=fixed, right=[(self.twin, "quiet")])
+
+    def keys(self, desk: Desk) -> list[Key]:
+        """Its own keys first; those of every screen where there is room."""
+        summary = desk.summaries.get(self.subject or "")
+        view = summary.view if summary is not None else None
+        own = [Key(a.key, a.label, self._possible(a) and a.refusal(view) is None) for a in OWN]
+        if self.size.width >= ROOMY_CELLS:
+            return [*own, *super().keys(desk)]
+        return [*own, Key("esc", "back"), Key("?", "help"), Key("q", "quit", note=", runs go on")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
 from textual import on
@@ -10,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tui_app.desk import Desk
+from tui_app.render.spans import width
 from tui_app.screens.desk_screen import DeskScreen
 from tui_app.text_safety import plain
 from tui_app.widgets.banner import Banner
@@ -18,7 +20,10 @@ from tui_app.widgets.key_bar import KeyBar
 from tui_app.widgets.preview import Preview
 from tui_app.widgets.run_order import Sorting
 from tui_app.widgets.run_table import RunTable
-from tui_app.widgets.status_line import StatusLine
+from tui_app.widgets.status_line import StatusLine, watching
+
+if TYPE_CHECKING:
+    from tui_app.state.alert_book import Alert
 
 
 class HomeScreen(DeskScreen):
@@ -78,7 +83,12 @@ class HomeScreen(DeskScreen):
         notes = [*self.notes(now), *self._table_notes(table, len(sights))]
         self.query_one(HomeHeader).show(desk.link, sights, now, tuple(notes))
         self.query_one(Preview).show(table.selected)
-        self.show_foot(desk, now, None)
+        informed = watching(desk.link, now)
+        self.show_foot(desk, now, desk.link if width(informed) > self.size.width - 2 else None)
+
+    def alerts(self, desk: Desk) -> Sequence[Alert]:
+        """Those of every run."""
+        return desk.alerts
 
     def expect(self, run: str) -> None:
         """Put the cursor on this run as soon as it is known, unless it is moved before."""

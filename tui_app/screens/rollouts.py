@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from tui_app.lookup import Topic
-from tui_app.render.formats import age
+from tui_app.render.formats import ago
 from tui_app.screens.tab import SCROLLING, TabScreen
 from tui_app.widgets.records import Record, Rollouts
 from tui_app.widgets.rollout_page import Order, sample_rows
@@ -65,7 +65,7 @@ class RolloutsScreen(TabScreen):
         title = [
             ("rollouts ", "strong"),
             (f"step {shown.step}", "strong"),
-            (f" · attempt {shown.attempt} · {age(now - shown.t)} ago", "text"),
+            (f" · attempt {shown.attempt} · {ago(shown.t, now)} ago", "text"),
         ]
         where = f" {index + 1} of {len(self._kept)} sampled steps · [ ] turn · {self._order}, t sorts · "
         cells = self.page.size.width

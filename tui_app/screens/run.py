@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import Resize
 
 from tui_app.desk import Desk
 from tui_app.render.look import Look
 from tui_app.render.spans import Line
 from tui_app.screens.desk_screen import DeskScreen
 from tui_app.screens.tabs import TABS
-from tui_app.widgets.banner import Banner
 from tui_app.widgets.chart import Charts, values_at
 from tui_app.widgets.event_list import EventLine, EventList
 from tui_app.widgets.key_bar import KeyBar
@@ -24,9 +24,6 @@ from tui_app.widgets.rail import Rail
 from tui_app.widgets.run_header import NewsLine, RunHeader
 from tui_app.widgets.sight import Sight, nothing_yet
 from tui_app.widgets.status_line import StatusLine
-
-if TYPE_CHECKING:
-    from tui_app.state.alert_book import Alert
 
 DOTS = 100
 """A move of the cursor is about a hundredth of what is shown, and never less than a step."""
@@ -44,6 +41,7 @@ class RunScreen(DeskScreen):
         ("n N", "next, previous anomaly"),
         ("space", "pause the view"),
         ("e", "events on the whole screen"),
+        ("w", "wrap long events, cut them"),
         ("j k g G", "through the events"),
         ("esc", "cursor off; back"),
     )
@@ -67,6 +65,7 @@ class RunScreen(DeskScreen):
         Binding("m,tab", "next_metric(1)", "next chart", show=False, priority=True),
         Binding("M,shift+tab", "next_metric(-1)", "previous chart", show=False, priority=True),
         Binding("e", "events", "events only", show=False),
+        Binding("w", "wrap", "wrap long events", show=False),
         Binding("j,down", "scroll_events(1)", "newer", show=False),
         Binding("k,up", "scroll_events(-1)", "older", show=False),
         Binding("pagedown", "page_events(1)", "page newer", show=False),
@@ -90,7 +89,6 @@ class RunScreen(DeskScreen):
         self.chosen = kept.metric if 0 <= kept.metric < len(METRICS) else 0
         self.look = Look(log=kept.log, smooth=kept.smooth)
         yield RunHeader(id="header")
-        yield Banner(id="banner")
         yield NewsLine(id="news")
         with Horizontal(id="middle"):
             yield Charts(id="charts")
@@ -113,7 +111,7 @@ class RunScreen(DeskScreen):
             self._take_events(desk)
         if sight is not None:
             paused = ("PAUSED, space goes on",) if self.paused else ()
-            self.query_one(RunHeader).show(sight, (*paused, *self.notes(now)))
+            self.query_one(RunHeader).show(sight, (*paused, *self.notes(now)), self.alerts(desk))
             self.query_one(NewsLine).show(sight, self._read_out(desk))
             if not self.has_class("-events"):
                 self.query_one(Rail).show(sight)
@@ -126,10 +124,6 @@ class RunScreen(DeskScreen):
         """What the event list keeps."""
         return self.query_one(EventList).kept
 
-    def alerts(self, desk: Desk) -> Sequence[Alert]:
-        """This run's."""
-        return [alert for alert in desk.alerts if alert.run == self.run_name]
-
     def _hint(self) -> Line:
         """The tabs, where they have no line of their own."""
         if not self.has_class("-low"):
@@ -140,6 +134,7 @@ class RunScreen(DeskScreen):
     def _take_events(self, desk: Desk) -> None:
         log = self.query_one(EventList)
         log.hint(self._hint())
+        log.wrap(self.board.layout_kept.wrap_events)
         if desk.began_anew:
             log.clear()
             desk.began_anew = False
@@ -163,7 +158,7 @@ class RunScreen(DeskScreen):
             return None
         return [(f"CURSOR step {step}", "accent-strong"), *values_at(desk.track, step)]
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: Resize) -> None:
         """Another size may show other charts."""
         self._charted = None
         self.call_after_refresh(self.board.tick)
@@ -244,6 +239,12 @@ class RunScreen(DeskScreen):
         self.toggle_class("-events")
         self._charted = None
         self.call_after_refresh(self.board.tick)
+
+    def action_wrap(self) -> None:
+        """Wrap events that are too long, or cut them."""
+        kept = self.board.layout_kept
+        self.board.keep_layout(replace(kept, wrap_events=not kept.wrap_events))
+        self.query_one(EventList).wrap(not kept.wrap_events)
 
     def action_scroll_events(self, lines: int) -> None:
         """Move the events by lines."""

@@ -93,7 +93,7 @@ class TabScreen(DeskScreen):
                 self.add(found)
         sight = desk.sight(self.run_name, now) if self.run_name is not None else None
         if sight is not None:
-            self.query_one(RunHeader).show(sight, self.notes(now))
+            self.query_one(RunHeader).show(sight, self.notes(now), self.alerts(desk))
         self.write(sight, now)
         self.show_foot(desk, now, desk.link)
 

@@ -44,9 +44,7 @@ TABS = (
     Tab("volume", "v", "volume", "every checkpoint", "middlewatch show {run} --json", "volume:VolumeScreen"),
     Tab("logs", "l", "logs", "what was printed", "middlewatch logs {run} --container -f", "logs:LogsScreen"),
     Tab("host", "H", "host", "cpu, memory, disk, GPU", "middlewatch logs {run} --json", "host:HostScreen"),
-    Tab(
-        "eval", "E", "eval", "evaluations by step", "middlewatch logs {run} --json", "evaluations:EvalScreen"
-    ),
+    Tab("eval", "E", "eval", "evaluations by step", "middlewatch evaluate {run}", "evaluations:EvalScreen"),
     Tab("audit", "A", "audit", "who did what", "middlewatch audit {run}", "audit:AuditScreen", False),
     Tab(
         "alerts",

@@ -28,7 +28,9 @@ from tui_app.state.adoption import adopted, container_seen
 from tui_app.state.beginnings import claimed, spawned
 from tui_app.state.commits import commit_failed, committed, loaded
 from tui_app.state.endings import attempt_ended, command_received, draining, retry_scheduled, run_ended
+from tui_app.state.evaluation import evaluation_ended, evaluation_progressed, evaluation_started
 from tui_app.state.fields import Fields
+from tui_app.state.gpu_load import host_sampled
 from tui_app.state.sequence import admit
 from tui_app.state.standing import settle
 from tui_app.state.view import REWARD_TAIL, AttemptView, RunView
@@ -146,6 +148,7 @@ _HANDLERS: dict[str, Callable[[RunView, Event, Fields], RunView]] = {
     "attempt.claimed": claimed,
     "phase.changed": _phase_changed,
     "gpu.found": _gpu_found,
+    "host.sampled": host_sampled,
     "model.loaded": _model_loaded,
     "step.completed": _stepped,
     "checkpoint.saved": _saved,
@@ -159,4 +162,7 @@ _HANDLERS: dict[str, Callable[[RunView, Event, Fields], RunView]] = {
     "attempt.ended": attempt_ended,
     "retry.scheduled": retry_scheduled,
     "run.ended": run_ended,
+    "evaluation.started": evaluation_started,
+    "evaluation.progressed": evaluation_progressed,
+    "evaluation.ended": evaluation_ended,
 }

@@ -16,6 +16,8 @@ from typing import Any
 import msgspec
 
 from remote.vocabulary.run_states import AttemptPhase, EndCause, FailureReason, RunState, StartKind
+from tui_app.state.evaluation import EvaluationView
+from tui_app.state.gpu_load import GpuLoad
 from tui_app.state.levels import Level
 
 REWARD_TAIL = 64
@@ -134,6 +136,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     gpu_requested_count: int | None = None
     gpu_count: int | None = None
     cpu_demo: bool = False
+    gpu_load: GpuLoad | None = None
+    """What the GPUs were doing when the host was last sampled; None where no sample told of any."""
 
     saved_step: int | None = None
     saved_at: float | None = None
@@ -156,6 +160,9 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     committed_lost: int = 0
     """Steps that were reported committed and are gone: an attempt resumed below them without being
     asked to. Promise P1 is that this is 0."""
+
+    evaluation: EvaluationView | None = None
+    """What was last asked for beside the run; never the trainer's own."""
 
     last_event_at: float | None = None
     events: int = 0

@@ -87,7 +87,7 @@ def resume(
 ) -> ExitCode:
     """Start an ended RUN again from its newest committed checkpoint."""
     locations = locations_of(target)
-    view = _wanted(locations, run).view
+    view = wanted(locations, run).view
     more_to_do = from_step is not None or (steps is not None and steps > view.step)
     refusal = None if more_to_do and view.state.is_terminal else ACTIONS["resume"].refusal(view)
     if refusal is not None:
@@ -95,9 +95,9 @@ def resume(
     config = config_from(view.config, {"steps": steps})
     args: dict[str, Any] = {"config": config.to_json()}
     if from_step is not None:
-        args["from_step"] = _committed_step(locations, run, from_step)
+        args["from_step"] = committed_step(locations, run, from_step, "--from")
     if from_step is not None:
-        _confirm(locations, ACTIONS["resume"].cost(view), "resume", run, yes)
+        confirm(locations, ACTIONS["resume"].cost(view), "resume", run, yes)
     bring_up(locations)
     code = ask(locations, Verb.RESUME, run, as_json=as_json, args=args)
     return follow_run(locations, run) if code is ExitCode.OK and following else code
@@ -109,7 +109,7 @@ def _with_hint(refusal: str, view: RunView, locations: Locations) -> str:
     return f"{refusal}; stop it first: {with_target(locations)} stop {view.run}"
 
 
-def _committed_step(locations: Locations, run: str, step: int) -> int:
+def committed_step(locations: Locations, run: str, step: int, option: str) -> int:
     """``step`` if a checkpoint of it was committed and is not deleted. CommandError."""
     with journal(locations) as reader:
         assert reader is not None, "the run is known from it"
@@ -124,25 +124,25 @@ def _committed_step(locations: Locations, run: str, step: int) -> int:
     steps = sorted({at for at in kept.values() if isinstance(at, int)})
     if step not in steps:
         allowed = ", ".join(map(str, steps)) or "none: nothing is committed"
-        raise CommandError(f"--from is {step}; allowed is a committed step: {allowed}", ExitCode.USAGE)
+        raise CommandError(f"{option} is {step}; allowed is a committed step: {allowed}", ExitCode.USAGE)
     return step
 
 
 def _act(locations: Locations, action_id: str, run: str, *, as_json: bool, yes: bool) -> ExitCode:
     action = ACTIONS[action_id]
-    view = _wanted(locations, run).view
+    view = wanted(locations, run).view
     refusal = action.refusal(view)
     if refusal is not None:
         raise CommandError(refusal, ExitCode.REFUSED)
     if action.danger is not Danger.NONE:
         stake = at_stake(view, time.time(), prices_of())
-        _confirm(locations, action.cost(view, stake), action.label, run, yes)
+        confirm(locations, action.cost(view, stake), action.label, run, yes)
     bring_up(locations)
     assert action.verb is not None, f"{action.id} is an action on a run"
     return ask(locations, action.verb, run, as_json=as_json, attempt=aim(view))
 
 
-def _wanted(locations: Locations, run: str) -> RunSummary:
+def wanted(locations: Locations, run: str) -> RunSummary:
     """The run as recorded; a run that is not is waited for, if a watcher can still find it."""
     try:
         return known_run(locations, run)
@@ -155,7 +155,7 @@ def _wanted(locations: Locations, run: str) -> RunSummary:
         return known_run(locations, run)
 
 
-def _confirm(locations: Locations, cost: list[str], label: str, run: str, yes: bool) -> None:
+def confirm(locations: Locations, cost: list[str], label: str, run: str, yes: bool) -> None:
     """Say what it costs and ask; No is the default. A script has no terminal: see the module."""
     if yes:
         return

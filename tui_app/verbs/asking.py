@@ -78,13 +78,19 @@ def ask(
     return _answer(locations, verb, run, intent.id, outcome, quiet=as_json)
 
 
+def ask_for(locations: Locations, verb: Verb, run: str, *, args: Mapping[str, Any] | None = None) -> Outcome:
+    """As `ask`, and says nothing: the outcome, which is that it was done. CommandError."""
+    intent = submit(locations, verb, run, args=args)
+    outcome = await_outcome(locations, intent.id)
+    _answer(locations, verb, run, intent.id, outcome, quiet=True)
+    assert outcome is not None, "an intent without an outcome is an error"
+    return outcome
+
+
 def adopt(locations: Locations, identity: str) -> str:
     """Have a call fc-…, or the one live call of an app ap-…, followed; the call's id. CommandError."""
     bring_up(locations)
-    intent = submit(locations, Verb.ADOPT, identity, args={"id": identity})
-    outcome = await_outcome(locations, intent.id)
-    _answer(locations, Verb.ADOPT, identity, intent.id, outcome, quiet=True)
-    assert outcome is not None, "an intent without an outcome is an error"
+    outcome = ask_for(locations, Verb.ADOPT, identity, args={"id": identity})
     return outcome.detail.split(maxsplit=1)[0]
 
 

@@ -38,14 +38,31 @@ class CallInfo(msgspec.Struct, frozen=True, kw_only=True):
     inputs: int = 1
 
 
+class SliceOf(msgspec.Struct, frozen=True, kw_only=True):
+    """Slice ``number`` of an evaluation: ``count`` held-out prompts from ``first`` (0 is the first) on, with
+    the checkpoint of ``step``."""
+
+    run: str
+    evaluation_id: str
+    number: int
+    first: int
+    count: int
+    step: int
+
+
 class Calls(Protocol):
-    """Calls of `train` and the containers that carry them out. LinkError from every method."""
+    """Calls of the trainer and the containers that carry them out. LinkError from every method."""
 
     def check_deployed(self) -> None:
         """NotDeployedError if a run could not be spawned."""
 
     def spawn(self, run: str, config: Mapping[str, Any], intent: Mapping[str, Any]) -> str:
         """Make the call; its id. It returns before the call has started. NotDeployedError."""
+
+    def evaluate(self, part: SliceOf, gpu: str) -> str:
+        """Make the call that scores a slice, on one ``gpu`` of this type (empty: as the class was deployed);
+        its id. It returns before the call has started. NotDeployedError, also where the deployed trainer is
+        too old for it."""
 
     def state(self, call_id: str) -> CallState:
         """What became of a call, without reading its result."""

@@ -23,6 +23,7 @@ from tui_app.watcher.call_errands import ResumeErrand, SpawnErrand
 from tui_app.watcher.calls import CallRefusedError, LinkError, NotDeployedError
 from tui_app.watcher.command_errands import CommandErrand, PreemptErrand, StopErrand
 from tui_app.watcher.errand import Errand, Result, Tools, failed
+from tui_app.watcher.evaluate_errand import CancelEvaluationErrand, EvaluateErrand
 
 POLL_SECONDS = 0.2
 ERRANDS: dict[Verb, type[Errand]] = {
@@ -34,6 +35,8 @@ ERRANDS: dict[Verb, type[Errand]] = {
     Verb.ACKNOWLEDGE: AcknowledgeErrand,
     Verb.SNOOZE: SnoozeErrand,
     Verb.ADOPT: AdoptErrand,
+    Verb.EVALUATE: EvaluateErrand,
+    Verb.CANCEL_EVALUATION: CancelEvaluationErrand,
 }
 _LOG = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ from remote.records.errors import RecordError
 from remote.records.tables import ModalTable
 from tui_app.journal.records import LogLine
 from tui_app.targets import TOKEN_REFUSED
-from tui_app.watcher.calls import CallInfo, CallRefusedError, LinkError, NotDeployedError
+from tui_app.watcher.calls import CallInfo, CallRefusedError, LinkError, NotDeployedError, SliceOf
 from tui_app.watcher.inference import CallState
 
 APP = "middlewatch-trainer"
@@ -41,6 +41,7 @@ MAX_LOG_LINES = 5000
 APP_LOG_LINES = 2000
 """How many of an app's newest lines are searched for its calls."""
 _NOT_DEPLOYED = f"the trainer app {APP} is not deployed on this target; run: middlewatch deploy"
+_TOO_OLD = f"the deployed {APP} is too old for it; run: middlewatch deploy"
 _STATES = {
     InputStatus.PENDING: CallState.PENDING,
     InputStatus.SUCCESS: CallState.SUCCESS,
@@ -119,6 +120,23 @@ class ModalCalls:
         with link(), _deployed():
             trainer = modal.Cls.from_name(APP, PROFILE)()
             call = trainer.train.spawn(run, dict(config), dict(intent))
+        return str(call.object_id)
+
+    def evaluate(self, part: SliceOf, gpu: str) -> str:
+        """See `Calls.evaluate`. With another GPU than the class's it is a container pool of its own, for
+        which no snapshot fits; eight of them idle under one slice would cost more than that."""
+        trainer = modal.Cls.from_name(APP, PROFILE)
+        if gpu:
+            trainer = trainer.with_options(gpu=gpu)
+        about = (part.run, part.evaluation_id, part.number, part.first, part.count, part.step)
+        try:
+            with link():
+                call = trainer().evaluate_slice.spawn(*about)
+        except NotFoundError as error:
+            self.check_deployed()
+            raise NotDeployedError(
+                f"the deployed {APP} is too old for it; run: middlewatch deploy"
+            ) from error
         return str(call.object_id)
 
     def state(self, call_id: str) -> CallState:

@@ -5,6 +5,7 @@ Importing it imports modal.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from remote.records import keys, registry
@@ -17,6 +18,7 @@ from tui_app.watcher.calls import Calls
 from tui_app.watcher.caretaker import Caretaker
 from tui_app.watcher.control import Control
 from tui_app.watcher.errand import Tools
+from tui_app.watcher.evaluator import Evaluator
 from tui_app.watcher.follower import Follower
 from tui_app.watcher.link import Link
 from tui_app.watcher.modal_calls import ModalCalls, open_table, workspace
@@ -44,6 +46,8 @@ def start_service(
     rounds.add("upkeep", Caretaker(journal, open_table).look)
     if on_alert:
         rounds.add("alerts", AlertHook(on_alert, journal, locations.target).look)
+    own = dataclasses.replace(tools, reader=JournalReader(locations.journal))
+    rounds.add("evaluations", Evaluator(own).look)
     rounds.add("intents", Control(IntentReader(locations.intents), tools).look)
 
 

@@ -1,11 +1,11 @@
-"""One line with the worst alert that nobody has seen yet; no line at all while there is none."""
+"""One line with the worst alert that nobody has seen yet; an empty one while there is none."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui_app.render.formats import age
-from tui_app.render.spans import Line, crop
+from tui_app.render.formats import age, ago
+from tui_app.render.spans import Line, crop, width
 from tui_app.state.alert_book import Alert
 from tui_app.state.alert_terms import AlertSeverity
 from tui_app.text_safety import shown
@@ -19,34 +19,39 @@ class Banner(LineWidget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._alerts: tuple[Alert, ...] = ()
+        self._alerts: Sequence[Alert] = ()
         self._now = 0.0
-        self.display = False
 
     def show(self, alerts: Sequence[Alert], now: float) -> None:
-        """Show the first of these, which come worst first."""
-        self._alerts, self._now = tuple(alert for alert in alerts if alert.is_loud(now)), now
-        if self.display is not bool(self._alerts):
-            self.display = bool(self._alerts)
+        """Show the first loud one of these, which come worst first."""
+        self._alerts, self._now = alerts, now
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Line]:
-        """``CRITICAL loss is NaN · run r7 · for 12 s · 2 more, ! lists them``."""
-        if not self._alerts:
-            return []
-        worst = self._alerts[0]
-        more = len(self._alerts) - 1
-        rest = f" · {more} more" if more else ""
-        line: Line = [
-            (f" {str(worst.severity).upper()} ", SEVERITY_ROLES[worst.severity]),
-            (f"{shown(worst.run, 48)}: ", "strong"),
-            (shown(worst.text, 200), "text"),
-            (f" · for {age(self._now - worst.since)}", "quiet"),
-            (f"{rest} · ", "quiet"),
-            ("!", "key"),
-            (" lists", "quiet"),
-        ]
-        return [crop(line, width)]
+        """The line, or none."""
+        line = worst_of(self._alerts, self._now, width - 1, named=True)
+        return [[(" ", "text"), *line]] if line else []
+
+
+def worst_of(alerts: Sequence[Alert], now: float, cells: int, *, named: bool = False) -> Line:
+    """``CRITICAL loss is NaN · for 12 s · 2 more · ! lists``; nothing while none is loud. What is said of the
+    alert gives way where the line is too long. ``named`` names its run."""
+    loud = [alert for alert in alerts if alert.is_loud(now)]
+    if not loud:
+        return []
+    worst, more = loud[0], len(loud) - 1
+    whose: Line = [(f"{shown(worst.run, 48)}: ", "strong")] if named else []
+    tail: Line = [
+        (f" · for {ago(worst.since, now)}{f' · {more} more' if more else ''} · ", "quiet"),
+        ("!", "key"),
+        (" lists", "quiet"),
+    ]
+    head: Line = [
+        (f"{str(worst.severity).upper()} ", SEVERITY_ROLES[worst.severity]),
+        *whose,
+        (shown(worst.text, 200), "text"),
+    ]
+    return crop([*crop(head, max(0, cells - width(tail))), *tail], cells)
 
 
 def alert_rows(alerts: Sequence[Alert], chosen: int, now: float, cells: int) -> list[Line]:
@@ -59,7 +64,7 @@ def alert_rows(alerts: Sequence[Alert], chosen: int, now: float, cells: int) -> 
             (f"{str(alert.severity).upper():<9}", SEVERITY_ROLES[alert.severity]),
             (f"{shown(alert.run, 48)} ", "strong"),
             (shown(alert.text, 200), "text"),
-            (f" · for {age(now - alert.since)}", "quiet"),
+            (f" · for {ago(alert.since, now)}", "quiet"),
         ]
         seen = f"seen by {shown(alert.acknowledged_by, 60)}" if alert.acknowledged_by else ""
         if not seen and alert.snoozed_until > now:

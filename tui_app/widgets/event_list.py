@@ -1,4 +1,5 @@
-"""What happened to a run, one sentence a line, newest at the bottom; it follows until scrolled."""
+"""What happened to a run, a sentence each, newest at the bottom; it follows until scrolled. A sentence that
+is too long is cut with a mark, or wrapped."""
 
 from __future__ import annotations
 
@@ -13,8 +14,11 @@ from textual import events
 from tui_app.render.formats import plural
 from tui_app.render.spans import Line, fit, rule
 from tui_app.widgets.lines import LineWidget
+from tui_app.widgets.long_lines import cut_line, room_beside, wrapped_line
+from tui_app.widgets.long_lines import height as height_of
 
 KEPT = 5000
+HEAD_CELLS = 15
 MARK_ROLES = {"ok": "good", "!!": "warn-strong"}
 
 
@@ -40,6 +44,14 @@ class EventList(LineWidget):
         self._missing = 0
         self._hint: Line = []
         self._chosen: EventLine | None = None
+        self._wraps = False
+
+    def wrap(self, wraps: bool) -> None:
+        """Whether long sentences are wrapped."""
+        if wraps is not self._wraps:
+            self._wraps = wraps
+            self._below = min(self._below, self._furthest())
+            self.redraw()
 
     def hint(self, hint: Line) -> None:
         """Words for the heading, where nothing more urgent stands there."""
@@ -97,8 +109,9 @@ class EventList(LineWidget):
             self.scroll_newest()
             return
         after = len(self._events) - 1 - next((i for i, known in enumerate(self._events) if known is line), 0)
-        if not self._below <= after < self._below + self.page:
-            self._below = max(0, min(self._furthest(), after - self.page // 2))
+        if not self._below <= after < self._below + self._visible(self._below):
+            below = after if self._wraps else after - self.page // 2
+            self._below = max(0, min(self._furthest(), below))
         self.redraw()
 
     def anomaly(self, direction: int) -> EventLine | None:
@@ -124,7 +137,23 @@ class EventList(LineWidget):
         return max(1, self.size.height - 1)
 
     def _furthest(self) -> int:
-        return max(0, len(self._events) - self.page)
+        """How many lines can be below the last visible one: the oldest ones then fill the page."""
+        return max(0, len(self._events) - self._fitting(self._events))
+
+    def _visible(self, below: int) -> int:
+        """How many lines are in sight above so many."""
+        return self._fitting(islice(reversed(self._events), below, None))
+
+    def _fitting(self, lines: Iterable[EventLine]) -> int:
+        """How many of these lines, in their order, are in sight at once; at least one."""
+        room, count = self.page, 0
+        beside = room_beside(HEAD_CELLS, self.size.width)
+        for line in lines:
+            room -= height_of(line.text, beside) if self._wraps else 1
+            if room < 0:
+                break
+            count += 1
+        return max(1, count)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Towards newer lines."""
@@ -136,16 +165,23 @@ class EventList(LineWidget):
 
     def lines(self, width: int, height: int) -> list[Line]:
         """A heading and the visible sentences."""
-        end = len(self._events) - min(self._below, self._furthest())
-        start = max(0, end - (height - 1))
-        return [self._heading(width), *(self._row(line) for line in islice(self._events, start, end))]
+        room = max(1, height - 1)
+        rows: list[Line] = []
+        for line in islice(reversed(self._events), min(self._below, self._furthest()), None):
+            own = self._rows(line, width)
+            rows = [*(own[:room] if not rows else own), *rows]
+            if len(rows) >= room:
+                break
+        return [self._heading(width), *rows[-room:]]
 
-    def _row(self, line: EventLine) -> Line:
-        drawn = _row(line)
+    def _rows(self, line: EventLine, cells: int) -> list[Line]:
+        head, body = _head(line), [(line.text, "warn" if line.mark == "!!" else "text")]
+        if line is self._chosen:
+            head[0] = (head[0][0].rstrip() + "▸", "accent")
+        rows = wrapped_line(head, body, cells) if self._wraps else [cut_line(head, body, cells)]
         if line is not self._chosen:
-            return drawn
-        drawn[0] = (drawn[0][0].rstrip() + "▸", "accent")
-        return [(text, f"{role}+cursor") for text, role in fit(drawn, self.size.width)]
+            return rows
+        return [[(text, f"{role}+cursor") for text, role in fit(row, cells)] for row in rows]
 
     def _heading(self, cells: int) -> Line:
         right: Line = []
@@ -161,13 +197,12 @@ class EventList(LineWidget):
         return rule([("events", "strong")], right, cells)
 
 
-def _row(line: EventLine) -> Line:
+def _head(line: EventLine) -> Line:
+    """Clock, attempt and mark, `HEAD_CELLS` wide."""
     clock = datetime.fromtimestamp(line.t).strftime("%H:%M:%S")
     attempt = f"{line.attempt:>2} " if line.attempt else "   "
-    loud = {"!!": "warn", "ok": "text"}.get(line.mark, "text")
     return [
         (f"{clock} ", "quiet"),
         (attempt, "quiet"),
         (f"{line.mark:<2} ", MARK_ROLES.get(line.mark, "quiet")),
-        (line.text, loud),
     ]

@@ -1,12 +1,19 @@
-"""The first lines of home: the target, how many runs are in which state, and how well we are informed."""
+"""The first lines of home: the target, how many runs are in which state, and how well we are informed.
+
+Always the same number of rows in one width, so that the list below does not move.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui_app.render.spans import Line, flow
+from textual.geometry import Size
+
+from tui_app.render.spans import SEPARATOR, Line, crop
+from tui_app.render.spans import width as width_of
 from tui_app.text_safety import plain
 from tui_app.widgets.lines import FlowWidget
+from tui_app.widgets.run_header import WIDE_CELLS
 from tui_app.widgets.run_order import health
 from tui_app.widgets.run_table import counts
 from tui_app.widgets.sight import Link, Sight
@@ -29,16 +36,33 @@ class HomeHeader(FlowWidget):
         self.redraw()
 
     def text_lines(self, width: int) -> list[Line]:
-        """The groups, wrapped."""
+        """The groups, each in its row."""
         link = self._link
-        first: Line = [(f" {link.target.upper()} ", f"target-{link.target}"), ("  middlewatch", "strong")]
-        if link.target != "local" and link.workspace:
-            first.append((f"  workspace {plain(link.workspace, 40)}", "quiet"))
         total, *by_state = counts(self._sights)
-        first.append((f"  {total}", "text"))
-        if self._sights:
-            first.append((f": {health(self._sights)}", "text"))
+        badge: Line = [(f" {link.target.upper()} ", f"target-{link.target}")]
+        name: Line = [("  middlewatch", "strong")]
+        if link.target != "local" and link.workspace:
+            name.append((f"  workspace {plain(link.workspace, 40)}", "quiet"))
+        health_of_all = f": {health(self._sights)}" if self._sights else ""
+        said: Line = [(f"  {total}{health_of_all}", "text")]
+        first = [*badge, *name, *said]
+        if width_of(first) > width:
+            first = [*badge, *said, *name[1:]]
         notes: list[Line] = [[(note, "warn")] for note in self._notes]
         tally: list[Line] = [[(text, "text")] for text in by_state]
-        top, *rest = flow([first, *notes, *tally, watching(link, self._now)], width - 1)
-        return [top, *([(" ", "text"), *line] for line in rest)]
+        informed = watching(link, self._now)
+        if self.get_content_height(self.size, self.size, width) == 2:
+            return [_joined([first, *notes, *tally], width), _joined([informed], width, " ")]
+        return [first, _joined([*notes, *tally], width, " "), _joined([informed], width, " ")]
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """The same whatever there is to say."""
+        return 2 if width >= WIDE_CELLS else 3
+
+
+def _joined(groups: Sequence[Line], cells: int, indent: str = "") -> Line:
+    """The groups in one row, cut at its end."""
+    line: Line = []
+    for group in groups:
+        line += [SEPARATOR, *group] if line else group
+    return crop([(indent, "text"), *line], cells)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui_app.render.formats import age, metric, size
+from tui_app.render.formats import ago, metric, size
 from tui_app.render.glyphs import sparkline
 from tui_app.render.spans import Line, fit
 from tui_app.widgets.records import HostSample
@@ -42,7 +42,7 @@ def host_age(samples: Sequence[HostSample], now: float) -> str:
     """``attempt 2 · sampled 3 s ago``."""
     if not samples:
         return ""
-    return f"attempt {samples[-1].attempt} · sampled {age(now - samples[-1].t)} ago"
+    return f"attempt {samples[-1].attempt} · sampled {ago(samples[-1].t, now)} ago"
 
 
 def _figure(label: str, values: Sequence[float | None], unit: str, cells: int, ascii_art: bool) -> Line:

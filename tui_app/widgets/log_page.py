@@ -1,4 +1,4 @@
-"""What the containers printed, one line a row, with what was searched for marked. Pure."""
+"""What the containers printed, a line each, with what was searched for marked. Pure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,26 @@ from tui_app.render.spans import Line
 from tui_app.widgets.records import Printed
 
 FD_WORDS = {"stdout": "out", "stderr": "err", "system": "sys"}
+HEAD_CELLS = 14
+REPEAT = "(possible repeat) "
 FD_ROLES = {"stderr": "warn", "system": "info"}
 
 
-def printed_row(printed: Printed, sought: str = "") -> Line:
-    """Clock, stream, text; ``sought`` is marked wherever it stands, whatever its case."""
+def printed_head(printed: Printed) -> Line:
+    """Clock and stream, `HEAD_CELLS` wide."""
     clock = datetime.fromtimestamp(printed.t).strftime("%H:%M:%S")
     stream = FD_WORDS.get(printed.fd, printed.fd)[:3]
-    line: Line = [(f" {clock} ", "quiet"), (f"{stream:<4}", FD_ROLES.get(printed.fd, "quiet"))]
-    if printed.repeat:
-        line.append(("(possible repeat) ", "quiet"))
-    return [*line, *marked(printed.text, sought)]
+    return [(f" {clock} ", "quiet"), (f"{stream:<4}", FD_ROLES.get(printed.fd, "quiet"))]
+
+
+def printed_body(printed: Printed, sought: str = "") -> Line:
+    """The text; ``sought`` is marked wherever it stands, whatever its case."""
+    return [*([(REPEAT, "quiet")] if printed.repeat else []), *marked(printed.text, sought)]
+
+
+def printed_text(printed: Printed) -> str:
+    """What `printed_body` says, without its roles."""
+    return (REPEAT if printed.repeat else "") + printed.text
 
 
 def marked(text: str, sought: str) -> Line:

@@ -1,4 +1,4 @@
-"""What stands beside the charts: attempts, volume, retries, GPU, the run itself. Pure text.
+"""What stands beside the charts: attempts, volume, retries, GPUs, the run itself. Pure text.
 
 stack(panels(sight, 38), 20)    # the most important lines of each that fit into 20 rows
 """
@@ -8,33 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-
 from remote.vocabulary.run_config import DEPLOYED_RETRIES
 from remote.vocabulary.run_states import AttemptPhase, EndCause, StartKind
 from tui_app.render.formats import NOT_REPORTED, age, compact, countdown, plural, size, span
 from tui_app.render.glyphs import sparkline
-from tui_app.render.spans import Line, crop, rule
-from tui_app.state.cost import Cost, gpu_time, so_far
+from tui_app.render.spans import Line, crop, rule, width
 from tui_app.state.levels import Level, reported
 from tui_app.state.mirror import to_sync, where
 from tui_app.state.view import AttemptView, PhaseSpan
 from tui_app.text_safety import plain
+from tui_app.widgets.gpu_panel import gpu
+from tui_app.widgets.panel import LABEL_CELLS, Panel, fact
 from tui_app.widgets.sight import Sight
 from tui_app.widgets.words import START_WORDS, delay_text, told
 
 ROOMY_CELLS = 38
 GOOD_ENDS = (EndCause.COMPLETED, EndCause.PREEMPTED_DRAINED, EndCause.STOPPED)
-
-
-class Panel(msgspec.Struct, frozen=True):
-    """A heading, the lines that it cannot do without, and those that room decides about."""
-
-    heading: Line
-    must: list[Line]
-    extra: list[Line]
-    first: bool = True
-    """Whether it comes before other panels' extra lines."""
 
 
 def panels(sight: Sight, cells: int, *, ascii_art: bool = False) -> list[Panel]:
@@ -43,33 +32,9 @@ def panels(sight: Sight, cells: int, *, ascii_art: bool = False) -> list[Panel]:
         attempts(sight, cells),
         volume(sight, cells, ascii_art=ascii_art),
         retries(sight, cells),
-        gpu(sight, cells),
+        gpu(sight, cells, ascii_art=ascii_art),
         about(sight, cells),
     ]
-
-
-def stack(blocks: list[Panel], rows: int) -> list[Line]:
-    """The panels under each other in ``rows`` rows: what the first ones must show and then their extra
-    lines, the same for the others, and an empty row before each heading if there is room for all."""
-    spare = rows
-    room: list[int | None] = [None] * len(blocks)
-    for first in (True, False):
-        turn = [index for index, block in enumerate(blocks) if block.first is first]
-        for index in turn:
-            if 1 + len(blocks[index].must) <= spare:
-                spare -= 1 + len(blocks[index].must)
-                room[index] = 0
-        for index in turn:
-            if room[index] is not None:
-                room[index] = min(spare, len(blocks[index].extra))
-                spare -= room[index] or 0
-    shown = [(block, extra) for block, extra in zip(blocks, room, strict=True) if extra is not None]
-    airy = spare >= len(shown) - 1
-    lines: list[Line] = []
-    for block, extra in shown:
-        lines += [[]] if airy and lines else []
-        lines += [block.heading, *block.must, *block.extra[:extra]]
-    return lines
 
 
 def attempts(sight: Sight, cells: int) -> Panel:
@@ -77,10 +42,10 @@ def attempts(sight: Sight, cells: int) -> Panel:
     view, newest = sight.view, sight.view.attempt
     if newest is None:
         return Panel(rule([("attempts", "strong")], [("none yet", "quiet")], cells), [], [])
-    in_phase = sight.since(view.phase_since)
-    right = "" if view.phase is None else str(view.phase) + ("" if in_phase is None else f" {age(in_phase)}")
+    in_phase = sight.ago(view.phase_since)
+    right = "" if view.phase is None else f"{view.phase} {in_phase}".rstrip()
     if newest.ended_at is not None:
-        right = f"ENDED {age(sight.since(newest.ended_at) or 0.0)} ago"
+        right = f"ENDED {sight.ago(newest.ended_at)} ago"
     heading = rule([(f"attempt {newest.number}", "strong")], [(right, "info")], cells)
     told = view.level.has_records
     must = [
@@ -175,11 +140,8 @@ def _past(attempt: AttemptView, cells: int) -> Line:
     lasted = "" if attempt.ended_at is None else f" · {age(attempt.ended_at - attempt.claimed_at)}"
     cause = "no last word" if attempt.cause is None else attempt.cause.replace("_", " ")
     role = "quiet" if attempt.cause in GOOD_ENDS else "warn"
-    return [
-        (f"{attempt.number} ", "quiet"),
-        (cause, role),
-        (f"{_at_step(attempt)}{lasted}", "quiet"),
-    ]
+    line: Line = [(f"{attempt.number} ", "quiet"), (cause, role), (_at_step(attempt), "quiet")]
+    return [*line, (lasted, "quiet")] if width([*line, (lasted, "quiet")]) <= cells else line
 
 
 def _at_step(attempt: AttemptView) -> str:
@@ -191,31 +153,33 @@ def _at_step(attempt: AttemptView) -> str:
 def volume(sight: Sight, cells: int, *, ascii_art: bool = False) -> Panel:
     """Saved, committed, uncommitted; what a commit costs; what went wrong with commits."""
     view, newest, counts = sight.view, sight.view.committed, reported(sight.view)
+    step, t = (None, None) if newest is None else (newest.step, newest.t)
     none = "no commit yet" if counts.commits is not None else NOT_REPORTED
     word: Line = [("OK", "good")] if newest is not None else [(none, "quiet")]
     if view.commit_retry_at is not None:
         again = countdown(view.commit_retry_at - sight.now)
         word = [(f"FAILED, again in {again}" if cells >= 36 else f"FAILED, in {again}", "bad")]
     must = [
-        _fact("committed", _step_age(sight, newest.step if newest else None, newest.t if newest else None)),
-        _fact("uncommitted", _steps(counts.uncommitted)),
+        fact("committed", _step_age(sight, step, t, cells)),
+        fact("uncommitted", _steps(counts.uncommitted)),
     ]
-    saved = _fact("saved", _step_age(sight, view.saved_step, view.saved_at))
+    saved = fact("saved", _step_age(sight, view.saved_step, view.saved_at, cells))
     failed = f" · {plural(view.commit_failures, 'failure')}" if view.commit_failures else " · no failure"
     failed = "" if counts.commit_failures is None else failed
-    extra = [saved, _fact("commits", f"{told(counts.commits)}{failed}")]
+    extra = [saved, fact("commits", f"{told(counts.commits)}{failed}")]
     if newest is not None:
-        cost = _fact("took", f"{_or_unsaid(newest.seconds, span)} · {_or_unsaid(newest.bytes, size)} ")
+        cost = fact("took", f"{_or_unsaid(newest.seconds, span)} · {_or_unsaid(newest.bytes, size)} ")
         took = [c.seconds for c in view.commits][-min(12, max(0, cells - 30)) :]
         trend = sparkline(took, 0.0, max(took), ascii_art=ascii_art) if len(took) > 2 and cells > 33 else ""
         extra.insert(0, [*cost, (trend, "spark")])
     return Panel(rule([("volume", "strong")], word, cells), must, extra)
 
 
-def _step_age(sight: Sight, step: int | None, t: float | None) -> str:
+def _step_age(sight: Sight, step: int | None, t: float | None, cells: int) -> str:
     if step is None:
         return "nothing yet" if reported(sight.view).commits is not None else NOT_REPORTED
-    return f"step {step}" + ("" if t is None else f" · {age(sight.since(t) or 0.0)} ago")
+    words = f"step {step}" + ("" if t is None else f" · {sight.ago(t)} ago")
+    return words if LABEL_CELLS + len(words) <= cells else words.removesuffix(" ago")
 
 
 def _or_unsaid(value: float, words: Callable[[Any], str]) -> str:
@@ -227,10 +191,6 @@ def _steps(count: int | None) -> str:
     return NOT_REPORTED if count is None else plural(count, "step")
 
 
-def _fact(name: str, value: str) -> Line:
-    return [(f"{name:<12}", "quiet"), (value, "text")]
-
-
 def retries(sight: Sight, cells: int) -> Panel:
     """k of N, the backoff that runs or the next one, and preemptions, which cost none."""
     view = sight.view
@@ -238,68 +198,42 @@ def retries(sight: Sight, cells: int) -> Panel:
     limit = "?" if view.max_retries is None else str(view.max_retries)
     used = NOT_REPORTED if counts.retries_used is None else f"{counts.retries_used} of {limit} used"
     right: Line = [(used, "text")]
-    preempted = _fact("preemptions", f"{told(counts.preemptions)} · use no retry")
+    preempted = fact("preemptions", f"{told(counts.preemptions)} · use no retry")
     extra = [preempted]
     if view.state.is_terminal or counts.retries_used is None:
         state, extra = preempted, []
     elif view.backoff is not None:
         left = countdown(view.backoff.due - sight.now)
-        state = [*_fact("backoff", ""), (f"over in {left}", "warn")]
+        state = [*fact("backoff", ""), (f"over in {left}", "warn")]
     elif view.max_retries is not None and view.retries_used >= view.max_retries:
-        state = _fact("next failure", "ends the run")
+        state = fact("next failure", "ends the run")
     else:
         following = view.retries_used + 1
-        state = _fact("next delay", delay_text(view, following, DEPLOYED_RETRIES.delay(following)))
+        state = fact("next delay", delay_text(view, following, DEPLOYED_RETRIES.delay(following)))
     if counts.steps_redone or counts.committed_lost:
         extra.append(
-            _fact("redone", f"{plural(view.steps_redone, 'step')} · committed lost {view.committed_lost}")
+            fact("redone", f"{plural(view.steps_redone, 'step')} · committed lost {view.committed_lost}")
         )
     return Panel(rule([("retries", "strong")], right, cells), [state], extra)
-
-
-def gpu(sight: Sight, cells: int) -> Panel:
-    """Requested and present, and what they have cost; a CPU demo is a fact, not a fault."""
-    view = sight.view
-    cost = so_far(view, sight.now, sight.prices)
-    demo: Line = [("CPU demo", "quiet")] if view.cpu_demo else []
-    nothing = "none" if view.level is Level.OWN else NOT_REPORTED
-    asked = plain(view.gpu_requested or "", 40) or nothing
-    present = "not reported yet" if view.gpu_count is None else str(view.gpu_count)
-    return Panel(
-        rule([("gpu", "strong")], demo, cells),
-        [_fact("requested", asked)],
-        [_fact("present", present), *_spent(cost, cells)],
-        first=False,
-    )
-
-
-def _spent(cost: Cost, cells: int) -> list[Line]:
-    """Money and GPU time; without a price, that it is missing and where it belongs."""
-    if not cost.is_something or cost.seconds is None:
-        return []
-    if cost.paid:
-        return [_fact("cost", cost.words)]
-    told = f"no price for {cost.gpu} ({'config: ' if cells >= 44 else ''}[prices])"
-    return [_fact("GPU time", gpu_time(cost.seconds)), [("cost: ", "quiet"), (told, "quiet")]]
 
 
 def about(sight: Sight, cells: int) -> Panel:
     """The run itself: task, model, who spawned it and when."""
     view = sight.view
     task = plain(str(view.config.get("task", "")), 30) or plain(view.function, 30) or "task not reported"
-    facts = [_fact("model", plain(view.model, 40))] if view.model else []
+    facts = [fact("model", plain(view.model, 40))] if view.model else []
     if view.parameters is not None:
-        facts[-1:] = [_fact("model", f"{plain(view.model, 20)} · {compact(view.parameters)} parameters")]
+        facts[-1:] = [fact("model", f"{plain(view.model, 20)} · {compact(view.parameters)} parameters")]
     if view.by:
-        ago = sight.since(view.spawned_at)
-        when = "" if ago is None else f" · {age(ago)} ago"
-        facts.append(_fact("spawned by", f"{plain(view.by, 20)}@{plain(view.host, 20)}{when}"))
+        ago = sight.ago(view.spawned_at)
+        when = f" · {ago} ago" if ago else ""
+        facts.append(fact("spawned by", f"{plain(view.by, 20)}@{plain(view.host, 20)}{when}"))
     if view.attempt is not None and view.attempt.task_id:
-        facts.append(_fact("container", plain(view.attempt.task_id, 40)))
+        facts.append(fact("container", plain(view.attempt.task_id, 40)))
     if where(view):
         mode = where(view).partition(":")[0]
         how = " · show: how to sync" if to_sync(view, sight.link.target) else ""
-        facts.append(_fact("W&B", mode + how))
+        facts.append(fact("W&B", mode + how))
     seed = view.config.get("seed")
     setting = f"seed {seed}" if isinstance(seed, int) else ""
     return Panel(

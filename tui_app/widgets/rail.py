@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tui_app.render.spans import Line
 from tui_app.widgets.lines import LineWidget
-from tui_app.widgets.panels import panels, stack
+from tui_app.widgets.panel import stack
+from tui_app.widgets.panels import panels
 from tui_app.widgets.sight import Sight
 
 

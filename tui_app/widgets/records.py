@@ -38,6 +38,29 @@ class Evaluation(msgspec.Struct, frozen=True):
     metrics: Mapping[str, float]
 
 
+class EvaluationNews(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to an evaluation that was asked for: ``kind`` is started, slice_failed,
+    progressed or ended. Slices and prompts (``first`` to ``last``) count from 1."""
+
+    kind: str
+    id: str
+    t: float
+    step: int = 0
+    prompts: int = 0
+    slices: int = 0
+    gpu: str = ""
+    by: str = ""
+    done: int = 0
+    failed: int = 0
+    scored: int = 0
+    outcome: str = ""
+    metrics: Mapping[str, float] = {}
+    slice: int = 0
+    first: int = 0
+    last: int = 0
+    error: str = ""
+
+
 class GpuSample(msgspec.Struct, frozen=True):
     """One GPU: ``memory`` bytes in use, ``utilisation`` percent."""
 
@@ -113,4 +136,6 @@ class StepOf(msgspec.Struct, frozen=True):
     metrics: Mapping[str, float]
 
 
-Record = Rollouts | Evaluation | HostSample | CheckpointNews | Printed | Deed | CurvesOf | StepOf
+Record = (
+    Rollouts | Evaluation | EvaluationNews | HostSample | CheckpointNews | Printed | Deed | CurvesOf | StepOf
+)

@@ -12,7 +12,7 @@ import msgspec
 from rich.cells import cell_len
 
 from remote.vocabulary.run_states import Freshness
-from tui_app.render.formats import compact, metric, short_age
+from tui_app.render.formats import compact, metric, short_age, short_ago
 from tui_app.render.spans import Span
 from tui_app.state.levels import reported
 from tui_app.text_safety import plain
@@ -53,12 +53,12 @@ def _seen(sight: Sight) -> Span:
 
 
 def _seen_wide(sight: Sight) -> Span:
-    kind, heard = sight.freshness, sight.sign_age
+    kind, heard = sight.freshness, sight.heard_at
     if kind is None:
         ended = sight.since(sight.view.state_since)
         return ("" if ended is None else f"ended {short_age(ended)}"), "quiet"
-    ago = "" if heard is None or kind is Freshness.UNREACHABLE else f" {short_age(heard)}"
-    return f"{kind}{ago}", FRESHNESS_ROLES[kind]
+    untold = heard is None or kind in (Freshness.UNREACHABLE, Freshness.LIVE)
+    return f"{kind}{'' if untold else f' {short_ago(heard or 0.0, sight.now)}'}", FRESHNESS_ROLES[kind]
 
 
 def _attempt(sight: Sight) -> Span:
@@ -104,7 +104,7 @@ def _commit(sight: Sight) -> Span:
 def _commit_wide(sight: Sight) -> Span:
     text, role = _commit(sight)
     newest = sight.view.committed
-    return (text if newest is None else f"{text} · {short_age(sight.since(newest.t) or 0.0)}"), role
+    return (text if newest is None else f"{text} · {short_ago(newest.t, sight.now)}"), role
 
 
 def _uncommitted(sight: Sight) -> Span:

@@ -1,13 +1,25 @@
-"""The first lines of a run's screen, in words, and the line below them: what happens next."""
+"""The first lines of a run's screen, in words, and the line below them: what happens next.
+
+A loud alert stands where the counters stand otherwise: nothing below it moves when it comes or goes, and
+the panels beside the charts say the counters too.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.geometry import Size
 
 from tui_app.render.spans import Line, crop, flow
+from tui_app.widgets.banner import worst_of
+from tui_app.widgets.header_rows import in_rows
 from tui_app.widgets.lines import FlowWidget, LineWidget
 from tui_app.widgets.sight import Sight
-from tui_app.widgets.words import in_rows, news
+from tui_app.widgets.words import news
+
+if TYPE_CHECKING:
+    from tui_app.state.alert_book import Alert
 
 WIDE_CELLS = 112
 """From this width on two rows hold the header; below it, three."""
@@ -21,10 +33,11 @@ class RunHeader(FlowWidget):
         super().__init__(id=id)
         self._sight: Sight | None = None
         self._notes: tuple[str, ...] = ()
+        self._alerts: Sequence[Alert] = ()
 
-    def show(self, sight: Sight, notes: tuple[str, ...] = ()) -> None:
-        """Show this run; ``notes`` are words such as PAUSED."""
-        self._sight, self._notes = sight, notes
+    def show(self, sight: Sight, notes: tuple[str, ...] = (), alerts: Sequence[Alert] = ()) -> None:
+        """Show this run; ``notes`` are words such as PAUSED, ``alerts`` its own, the worst first."""
+        self._sight, self._notes, self._alerts = sight, notes, alerts
         self.redraw()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -36,7 +49,10 @@ class RunHeader(FlowWidget):
         if self._sight is None:
             return [[]]
         rows = self.get_content_height(self.size, self.size, width)
-        first, *rest = in_rows(self._sight, self._notes, width - 1, rows)
+        now = self._sight.now
+        first, *rest = in_rows(
+            self._sight, self._notes, width - 1, rows, lambda cells: worst_of(self._alerts, now, cells)
+        )
         return [first, *([(" ", "text"), *line] for line in rest)]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from remote.vocabulary.run_states import Freshness, freshness
-from tui_app.render.formats import NOT_REPORTED
+from tui_app.render.formats import NOT_REPORTED, ago
 from tui_app.state.cost import Prices
 from tui_app.state.levels import Level
 from tui_app.state.view import RunView
@@ -69,9 +69,17 @@ class Sight(msgspec.Struct, frozen=True):
     @property
     def sign_age(self) -> float | None:
         """Seconds since the last sign of life arrived; a run that never gave one counts from its spawn."""
-        since = self.sign_at if self.sign_at is not None else self.view.spawned_at
-        return None if since is None else max(0.0, self.now - since)
+        return self.since(self.heard_at)
+
+    @property
+    def heard_at(self) -> float | None:
+        """When the last sign of life arrived, or the run was spawned if it gave none."""
+        return self.sign_at if self.sign_at is not None else self.view.spawned_at
 
     def since(self, t: float | None) -> float | None:
         """Seconds since ``t``, never negative; None stays None."""
         return None if t is None else max(0.0, self.now - t)
+
+    def ago(self, t: float | None) -> str:
+        """How long ago ``t`` was, in words as coarse as a screen needs; nothing for None."""
+        return "" if t is None else ago(t, self.now)

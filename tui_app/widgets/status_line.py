@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tui_app.render.formats import age
+from tui_app.render.formats import ago
 from tui_app.render.spans import Line, wrap
 from tui_app.text_safety import plain
 from tui_app.widgets.lines import FlowWidget
@@ -13,6 +13,8 @@ from tui_app.widgets.wrapping import folded
 
 KEEP_SECONDS = 20.0
 FAILURE_KEEP_SECONDS = 60.0
+PASSING = ("done", "refused", "cancelled")
+"""Nobody has to come back to these."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -29,7 +31,7 @@ class Report(msgspec.Struct, frozen=True):
 
     def current(self, now: float) -> bool:
         """Whether it is still worth the line."""
-        return now - self.at < (KEEP_SECONDS if self.state == "done" else FAILURE_KEEP_SECONDS)
+        return now - self.at < (KEEP_SECONDS if self.state in PASSING else FAILURE_KEEP_SECONDS)
 
 
 class StatusLine(FlowWidget):
@@ -49,13 +51,15 @@ class StatusLine(FlowWidget):
         self.redraw()
 
     def text_lines(self, width: int) -> list[Line]:
-        """The report and its age, else the link."""
+        """The report and its age, unless that would take a row of its own; else the link."""
         report, link = self._report, self._link
         if report is not None and report.current(self._now):
             cut = link.detail if report.state == "sent" and link is not None and not link.reachable else ""
             why = f"; {plain(cut, 200)}" if cut else ""
-            text = f"{plain(report.text, 400)}{why} · {age(self._now - report.at)} ago"
-            return _filled([(f" {report.state.upper()} ", report.role), (text, "text")], width)
+            head, text = (f" {report.state.upper()} ", report.role), f"{plain(report.text, 400)}{why}"
+            bare = _filled([head, (text, "text")], width)
+            aged = _filled([head, (f"{text} · {ago(report.at, self._now)} ago", "text")], width)
+            return aged if len(aged) == len(bare) else bare
         if link is None:
             return [[]]
         (word, role), *about = watching(link, self._now)
@@ -79,13 +83,13 @@ def watching(link: Link, now: float) -> Line:
         return [("WATCHER ", "warn-strong"), (plain(link.trouble, 300), "text")]
     if link.beat_at is None:
         return [("WATCHER none yet", "warn-strong"), (" · nothing is being recorded", "text")]
-    beat = age(now - link.beat_at)
+    beat = ago(link.beat_at, now)
     if not link.watching(now):
         return [("WATCHER SILENT", "warn-strong"), (f" · last beat {beat} ago; runs go on unseen", "text")]
     if not link.reachable:
-        since = "" if link.reachable_since is None else f" for {age(now - link.reachable_since)}"
+        since = "" if link.reachable_since is None else f" for {ago(link.reachable_since, now)}"
         why = plain(link.detail, 200) or "runs go on unseen"
         return [(f"{link.target.upper()} UNREACHABLE{since}", "bad-strong"), (f" · {why}", "text")]
-    up = "" if link.started_at is None else f"up {age(now - link.started_at)} · "
+    up = "" if link.started_at is None else f"up {ago(link.started_at, now)} · "
     beat = "under 5 s" if now - link.beat_at < 5 else beat
     return [(f"watcher {up}beat {beat} ago · {link.target} reachable", "quiet")]

@@ -1,7 +1,6 @@
 """The first lines of a run, in words: state, freshness, GPUs, commit, attempt; and what comes next.
 
-    header(sight)    # groups of spans: RUNNING · step 41/1200 · last step 0.3 s ago, LIVE 0.3 s, ...
-    in_rows(sight, notes, 79, 3)    # the same in exactly that many rows
+    header(sight)    # groups of spans: RUNNING · step 41/1200 · last step 0.3 s ago, LIVE, ...
     news(sight)      # NEXT, STARTING, BACKOFF with its countdown, DRAINING, or how a run ended
 
 A state is always a word; colour only repeats it. What comes from a remote process passes `plain`.
@@ -9,12 +8,10 @@ A state is always a word; colour only repeats it. What comes from a remote proce
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from remote.vocabulary.run_config import DEPLOYED_RETRIES
 from remote.vocabulary.run_states import AttemptPhase, Freshness, RunState, StartKind
 from tui_app.render.formats import NOT_REPORTED, age, backoff_formula, compact, countdown, plural, span
-from tui_app.render.spans import SEPARATOR, Line, crop, cut, width
+from tui_app.render.spans import Line, cut
 from tui_app.state.levels import Level, reported
 from tui_app.state.view import AttemptView, NextDrill, RunView
 from tui_app.text_safety import plain
@@ -44,7 +41,7 @@ START_WORDS = {
     StartKind.TEMPLATE: "template",
     StartKind.SNAPSHOT: "snapshot",
 }
-MOST_NAME, SHORTEST_NAME, GAP = 48, 12, 3
+MOST_NAME = 48
 DRILL_WORDS = {
     "exception": "step {step} will fail on purpose",
     "preempt": "step {step} will be preempted on purpose",
@@ -60,44 +57,12 @@ def header(sight: Sight) -> list[Line]:
 def facts(sight: Sight) -> list[Line]:
     """The groups after the headline."""
     view = sight.view
-    return [*_known(sight), gpus(view), commit(sight), counters(view), at_risk(view)]
+    return [*known(sight), gpus(view), commit(sight), counters(view), at_risk(view)]
 
 
-def _known(sight: Sight) -> list[Line]:
+def known(sight: Sight) -> list[Line]:
     """How fresh our knowledge is, or since when there is nothing more to know."""
     return [fresh(sight)] if sight.freshness else _ended_ago(sight)
-
-
-def in_rows(sight: Sight, notes: Sequence[str], cells: int, rows: int) -> list[Line]:
-    """The header with ``notes`` (words such as PAUSED) in exactly ``rows`` rows (2 or 3) of at most
-    ``cells`` cells. Which group stands in which row depends on nothing that changes by itself, so that no
-    word jumps when an age becomes longer; what does not fit is cut at the right, a run's name first."""
-    view = sight.view
-    known, told = _known(sight), [[(note, "warn-strong")] for note in notes]
-    safe, gpu = commit(sight, brief=bool(notes)), _brief_gpus(view)
-    third = [at_risk(view), counters(view)]
-    if rows == 2:
-        first = [*known, *told, *([] if notes else [gpu])]
-        return [_titled(sight, first, cells), _row([safe, *third], cells)]
-    return [_titled(sight, [], cells), _row([*told, *known, safe, gpu], cells), _row(third, cells)]
-
-
-def _titled(sight: Sight, groups: Sequence[Line], cells: int) -> Line:
-    """The headline with these groups; the run's name gives way where they do not fit."""
-    title = headline(sight)
-    over = width(_row([title, *groups], 1000)) - cells
-    room = len(sight.view.run) - over if over > 0 else MOST_NAME
-    rest = _row(groups, cells)
-    cropped = crop(headline(sight, max(SHORTEST_NAME, room)), max(cells // 2, cells - width(rest) - GAP))
-    return _row([cropped, *([rest] if rest else [])], cells)
-
-
-def _row(groups: Sequence[Line], cells: int) -> Line:
-    """The groups in one row, cut at its end."""
-    line: Line = []
-    for group in groups:
-        line += [SEPARATOR, *group] if line else group
-    return crop(line, cells)
 
 
 def badge(sight: Sight) -> Line:
@@ -134,17 +99,15 @@ def standing(sight: Sight) -> str:
     """What follows the state: elapsed boot, or the step and its age, or when the run ended."""
     view = sight.view
     steps = f" · step {steps_of(view)}"
-    since = sight.since(view.state_since)
     if view.state in (RunState.QUEUED, RunState.STARTING):
         return f" · {booting(sight)}"
     if view.state.is_terminal:
         return steps
     if view.state is RunState.RUNNING:
-        last = sight.since(view.step_at)
-        if last is None:
+        if view.step_at is None:
             return steps + (" · no step yet" if view.level.has_records else "")
-        return steps + f" · last step {age(last)} ago"
-    return steps + (f" · for {age(since)}" if since is not None else "")
+        return steps + f" · last step {sight.ago(view.step_at)} ago"
+    return steps + (f" · for {sight.ago(view.state_since)}" if view.state_since is not None else "")
 
 
 def booting(sight: Sight) -> str:
@@ -179,17 +142,18 @@ def told(value: int | None) -> str:
 
 
 def fresh(sight: Sight) -> Line:
-    """``LIVE 0.3 s``: how long ago anything of this run arrived, or that our own link is down."""
-    kind, heard = sight.freshness, sight.sign_age
+    """``LIVE``, ``LATE 12 s``: how long ago anything of this run arrived, or that our own link is down. LIVE
+    says by itself that it was less than five seconds; a clock beside it would run for nothing."""
+    kind = sight.freshness
     if kind is None:
         return []
-    heard_text = f" {age(heard)}" if heard is not None else ""
-    return [(str(kind), FRESHNESS_ROLES[kind]), (heard_text, "text")]
+    heard = "" if kind is Freshness.LIVE else f" {sight.ago(sight.heard_at)}".rstrip()
+    return [(str(kind), FRESHNESS_ROLES[kind]), (heard, "text")]
 
 
 def _ended_ago(sight: Sight) -> list[Line]:
-    since = sight.since(sight.view.state_since)
-    return [] if since is None else [[(f"ended {age(since)} ago", "text")]]
+    since = sight.ago(sight.view.state_since)
+    return [[(f"ended {since} ago", "text")]] if since else []
 
 
 def gpus(view: RunView) -> Line:
@@ -204,7 +168,7 @@ def gpus(view: RunView) -> Line:
     return [(f"GPU {asked}, {view.gpu_count} present{demo}", "warn" if missing else "text")]
 
 
-def _brief_gpus(view: RunView) -> Line:
+def brief_gpus(view: RunView) -> Line:
     """``GPU 0/8 (CPU demo)``."""
     present = "?" if view.gpu_count is None else str(view.gpu_count)
     asked = "?" if view.gpu_requested_count is None else str(view.gpu_requested_count)
@@ -217,7 +181,7 @@ def _brief_gpus(view: RunView) -> Line:
 def commit(sight: Sight, *, brief: bool = False) -> Line:
     """``commit step 40 (3 s ago) OK``, or what is wrong with it."""
     view, newest = sight.view, sight.view.committed
-    ago = "" if newest is None else f" ({age(sight.since(newest.t) or 0.0)} ago)"
+    ago = "" if newest is None else f" ({sight.ago(newest.t)} ago)"
     word = "commit" if brief else "commit step"
     none = "no commit yet" if reported(view).commits is not None else f"commit {NOT_REPORTED}"
     line: Line = [(none, "text") if newest is None else (f"{word} {newest.step}{ago}", "text")]

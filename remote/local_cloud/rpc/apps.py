@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 
 from google.protobuf.empty_pb2 import Empty
+from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
 from remote.local_cloud.apps import LIVE_STATES, STOPPED
+from remote.local_cloud.deployments import VersionError
 from remote.local_cloud.rpc.area import Area, Peer, not_found
 
 
@@ -76,20 +78,25 @@ class AppRpc(Area):
     async def AppDeploymentHistory(
         self, request: api_pb2.AppDeploymentHistoryRequest, peer: Peer
     ) -> api_pb2.AppDeploymentHistoryResponse:
-        rows = self.cloud.apps.history(request.app_id)
+        rows = self.cloud.apps.deployments.history(request.app_id)
         return api_pb2.AppDeploymentHistoryResponse(
-            app_deployment_histories=[
-                api_pb2.AppDeploymentHistory(
-                    app_id=row["app_id"],
-                    version=row["version"],
-                    client_version=row["client_version"] or "",
-                    deployed_at=row["at"],
-                    deployed_by="local",
-                )
-                for row in rows
-            ],
+            app_deployment_histories=[_deployment(row) for row in rows],
             production_app_version=rows[0]["version"] if rows else 0,
         )
+
+    async def AppRollback(
+        self, request: api_pb2.AppRollbackRequest, peer: Peer
+    ) -> api_pb2.AppRollbackResponse:
+        app = self._app(request.app_id)
+        if app["state"] != api_pb2.APP_STATE_DEPLOYED:
+            raise GRPCError(Status.FAILED_PRECONDITION, f"App '{request.app_id}' is not deployed")
+        try:
+            version = request.version if request.version >= 0 else None
+            deployed_at = self.cloud.apps.roll_back(request.app_id, version)
+        except VersionError as error:
+            raise GRPCError(Status.FAILED_PRECONDITION, str(error)) from error
+        self.cloud.calls.changed.beat()
+        return api_pb2.AppRollbackResponse(url=f"local:{request.app_id}", deployed_at=deployed_at)
 
     async def AppList(self, request: api_pb2.AppListRequest, peer: Peer) -> api_pb2.AppListResponse:
         running = [
@@ -120,6 +127,22 @@ class AppRpc(Area):
             return self.cloud.apps.get(app_id)
         except KeyError:
             not_found(f"App '{app_id}'")
+
+
+def _deployment(row: sqlite3.Row) -> api_pb2.AppDeploymentHistory:
+    """One line of the history. One that rolled back tells of the code that it brought back."""
+    request = api_pb2.AppPublishRequest.FromString(row["request"] or b"")
+    return api_pb2.AppDeploymentHistory(
+        app_id=row["app_id"],
+        version=row["version"],
+        client_version=row["client_version"] or "",
+        deployed_at=row["at"],
+        deployed_by="local",
+        tag=request.deployment_tag,
+        commit_info=request.commit_info if request.HasField("commit_info") else None,
+        rollback_version=request.rollback_version,
+        rollback_allowed=row["request"] is not None,
+    )
 
 
 def _lifecycle(app: sqlite3.Row) -> api_pb2.AppLifecycle:

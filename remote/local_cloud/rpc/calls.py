@@ -13,6 +13,7 @@ from modal_proto import api_pb2
 
 from remote.local_cloud import cluster_control
 from remote.local_cloud.apps import STOPPED
+from remote.local_cloud.call_graph import graph_of
 from remote.local_cloud.calls import CANCELLED, FAILURES, Input, Result
 from remote.local_cloud.input_tokens import input_of_token
 from remote.local_cloud.rpc.area import Area, Peer, invalid, not_found
@@ -128,27 +129,30 @@ class CallRpc(Area):
     async def FunctionGetCallGraph(
         self, request: api_pb2.FunctionGetCallGraphRequest, peer: Peer
     ) -> api_pb2.FunctionGetCallGraphResponse:
-        call = self._call(request.function_call_id)
-        function = self.cloud.apps.function(call["function_id"])
-        statuses = {
-            o.input_id: o for o in self.cloud.calls.outputs.by_index(request.function_call_id, 0, None, 1000)
-        }
+        self._call(request.function_call_id)
+        graph = graph_of(self.cloud.store.db, request.function_call_id)
         inputs = [
             api_pb2.InputCallGraphInfo(
-                input_id=item.input_id,
-                function_call_id=item.call_id,
-                status=statuses[item.input_id].result.status if item.input_id in statuses else 0,  # type: ignore[arg-type]
-                task_id=item.state.task_id or "",
+                input_id=row["input_id"],
+                function_call_id=row["call_id"],
+                status=row["status"],
+                task_id=row["task_id"] or "",
             )
-            for item in self.cloud.calls.inputs_of(request.function_call_id)
+            for row in graph.inputs
         ]
-        graph = api_pb2.FunctionCallCallGraphInfo(
-            function_call_id=request.function_call_id,
-            parent_input_id=call["parent_input"] or "",
-            function_name=function.definition.function_name,
-            module_name=function.definition.module_name,
+        calls = [self._node(row) for row in graph.calls]
+        return api_pb2.FunctionGetCallGraphResponse(
+            inputs=inputs, function_calls=calls, truncated=graph.truncated
         )
-        return api_pb2.FunctionGetCallGraphResponse(inputs=inputs, function_calls=[graph])
+
+    def _node(self, call: sqlite3.Row) -> api_pb2.FunctionCallCallGraphInfo:
+        definition = self.cloud.apps.function(call["function_id"]).definition
+        return api_pb2.FunctionCallCallGraphInfo(
+            function_call_id=call["call_id"],
+            parent_input_id=call["parent_input"] or "",
+            function_name=definition.function_name,
+            module_name=definition.module_name,
+        )
 
     async def FunctionCallCancel(self, request: api_pb2.FunctionCallCancelRequest, peer: Peer) -> Empty:
         """Cancel without a retry: waiting inputs end at once, running ones are told (SIGUSR1 by way

@@ -166,10 +166,13 @@ class FunctionRpc(Area):
         inputs = [i for i in self.cloud.calls.open_inputs() if i.function_id == request.function_id]
         running = sum(1 for item in inputs if item.state.task_id)
         live = [c for c in self.cloud.containers.live.values() if c.function_id == request.function_id]
+        taking = [c for c in live if c.serves and c.ready and not self.cloud.clusters.follows(c.task_id)]
+        scaling = self.cloud.apps.scaling(self.function(request.function_id))
         return api_pb2.FunctionStats(
             backlog=len(inputs) - running,
             num_total_tasks=sum(1 for container in live if not container.parked),
             num_running_inputs=running,
+            input_headroom=scaling.headroom(len(container.current) for container in taking),
         )
 
     def function(self, function_id: str) -> Function:

@@ -1,18 +1,30 @@
-"""The one way in which named objects are looked up or made: Modal's ObjectCreationType."""
+"""The one way in which named objects are named, looked up or made: Modal's ObjectCreationType."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
-from remote.local_cloud.rpc.area import not_found
+from remote.local_cloud.rpc.area import invalid, not_found
 
 CREATE_IF_MISSING = api_pb2.OBJECT_CREATION_TYPE_CREATE_IF_MISSING
 FAIL_IF_EXISTS = api_pb2.OBJECT_CREATION_TYPE_CREATE_FAIL_IF_EXISTS
 OVERWRITE = api_pb2.OBJECT_CREATION_TYPE_CREATE_OVERWRITE_IF_EXISTS
 ANONYMOUS = (api_pb2.OBJECT_CREATION_TYPE_EPHEMERAL, api_pb2.OBJECT_CREATION_TYPE_ANONYMOUS_OWNED_BY_APP)
+
+_NAME = re.compile(r"(?!ap-[a-zA-Z0-9]{22}\Z)[a-zA-Z0-9._-]{1,64}\Z")
+
+
+def check_name(what: str, name: str) -> None:
+    """Refuse a name that Modal's client would not let anybody give."""
+    if not _NAME.match(name):
+        invalid(
+            f"Invalid {what} name: '{name[:80]}'. It may have 64 letters, digits, dashes, periods and "
+            "underscores at most, and must not look like an app's id."
+        )
 
 
 def get_or_create(

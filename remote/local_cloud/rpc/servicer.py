@@ -32,6 +32,7 @@ REPEATABLE = frozenset(
     (
         "AppCreate",
         "AppPublish",
+        "AppRollback",
         "ClassCreate",
         "DictPop",
         "DictUpdate",
@@ -42,6 +43,8 @@ REPEATABLE = frozenset(
         "FunctionPutOutputs",
         "FunctionRetryInputs",
         "QueuePut",
+        "VolumeCopyFiles",
+        "VolumeCopyFiles2",
     )
 )
 """RPCs whose second execution would do something twice; none of them waits for anything."""

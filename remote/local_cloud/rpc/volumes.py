@@ -14,7 +14,8 @@ from modal_proto import api_pb2
 from remote.local_cloud import clocks, processes
 from remote.local_cloud.faults import take_commit_failure
 from remote.local_cloud.rpc.area import Area, Peer, invalid, not_found
-from remote.local_cloud.rpc.naming import get_or_create, page
+from remote.local_cloud.rpc.naming import check_name, get_or_create, page
+from remote.local_cloud.volume_copy import CopyError, NothingToCopyError, copies
 from remote.local_cloud.volumes import VolumePathError, clean_path
 from remote.local_cloud.working_copy import Committed
 
@@ -25,7 +26,7 @@ V2 = api_pb2.VOLUME_FS_VERSION_V2
 
 
 class VolumeRpc(Area):
-    """From outside: list, read, upload, remove. From a container: commit and reload."""
+    """From outside: list, read, upload, copy, remove, rename. From a container: commit and reload."""
 
     async def VolumeGetOrCreate(
         self, request: api_pb2.VolumeGetOrCreateRequest, peer: Peer
@@ -187,6 +188,38 @@ class VolumeRpc(Area):
             invalid(f"'{path}' is a directory; remove it recursively")
         self.cloud.volumes.remove(volume_id, files)
         return Empty()
+
+    async def VolumeCopyFiles(self, request: api_pb2.VolumeCopyFilesRequest, peer: Peer) -> Empty:
+        return self._copy(request)
+
+    async def VolumeCopyFiles2(self, request: api_pb2.VolumeCopyFiles2Request, peer: Peer) -> Empty:
+        return self._copy(request)
+
+    def _copy(self, request: api_pb2.VolumeCopyFilesRequest | api_pb2.VolumeCopyFiles2Request) -> Empty:
+        self._known(request.volume_id)
+        tree, sources = self.cloud.volumes.files(request.volume_id), list(request.src_paths)
+        try:
+            files = copies(tree, sources, request.dst_path, recursive=request.recursive, now=clocks.wall())
+        except NothingToCopyError as error:
+            raise GRPCError(Status.NOT_FOUND, str(error)) from error
+        except (CopyError, VolumePathError) as error:
+            invalid(str(error))
+        self.cloud.volumes.put(request.volume_id, files)
+        return Empty()
+
+    async def VolumeRename(self, request: api_pb2.VolumeRenameRequest, peer: Peer) -> Empty:
+        self._known(request.volume_id)
+        check_name("Volume", request.name)
+        if self.cloud.volumes.find(request.name) not in (None, request.volume_id):
+            raise GRPCError(Status.ALREADY_EXISTS, f"Volume '{request.name}' exists already")
+        self.cloud.volumes.rename(request.volume_id, request.name)
+        return Empty()
+
+    def _known(self, volume_id: str) -> None:
+        try:
+            self.cloud.volumes.describe(volume_id)
+        except KeyError:
+            not_found(f"Volume '{volume_id}'")
 
     def _path(self, path: str) -> str:
         try:

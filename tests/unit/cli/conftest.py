@@ -17,6 +17,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "state"))
 
+from standing_watcher import watcher  # noqa: F401 - a fixture for every test here
+
 from remote.vocabulary.events import Event, encode
 from tui_app.journal.records import Arrival
 from tui_app.journal.writer import JournalWriter

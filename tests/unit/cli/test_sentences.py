@@ -109,6 +109,24 @@ def test_an_end_nobody_announced_says_that_it_is_inferred() -> None:
     assert line == Line("!!", words)
 
 
+def test_an_evaluation_that_was_asked_for_from_its_beginning_to_what_is_missing() -> None:
+    line = said("evaluation.started", id="a", step=40, prompts=256, slices=4, gpu="H100")
+    assert line == Line("--", "evaluation of step 40 begins: 256 prompts in 4 slices, each on one H100")
+    assert said("evaluation.progressed", id="a", done=1, failed=0, scored=64) is None
+    line = said("evaluation.slice_failed", id="a", slice=3, first=129, last=192, error="ValueError: no")
+    assert line == Line("!!", "evaluation: slice 3 (prompts 129–192) failed: ValueError: no")
+    found = {"reward/mean": 0.5, "exact_match": 0.25, "prompts": 256, "seconds": 4.2}
+    about = {"id": "a", "step": 40, "slices": 4, "seconds": 4.2}
+    line = said("evaluation.ended", **about, outcome="done", done=4, failed=0, metrics=found)
+    words = "evaluation of step 40: reward/mean 0.500, exact_match 0.250 (256 prompts in 4.2 s)"
+    assert line == Line("ok", words)
+    line = said("evaluation.ended", **about, outcome="partial", done=3, failed=1, metrics=found)
+    words = "reward/mean 0.500, exact_match 0.250 over the 256 prompts of 3 slices"
+    assert line == Line("!!", f"evaluation of step 40: 1 of 4 slices failed after 4.2 s; {words}")
+    line = said("evaluation.ended", **about, outcome="cancelled", done=0, failed=0, metrics={})
+    assert line == Line("!!", "evaluation of step 40: cancelled after 4.2 s; nothing was scored")
+
+
 @pytest.mark.parametrize("type", sorted(_SENTENCES))
 def test_an_event_without_its_data_has_a_sentence_all_the_same(type: str) -> None:
     line = said(type)

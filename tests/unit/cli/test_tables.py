@@ -37,7 +37,7 @@ KEYS = {
         "config",
     ),
     *("generation", "call_id", "by", "host", "model", "parameters", "backoff", "drain", "spawned_at"),
-    *("state_since", "step_at", "drills", "gaps", "attempts", "commits"),
+    *("state_since", "step_at", "drills", "gaps", "attempts", "commits", "evaluation"),
 }
 
 

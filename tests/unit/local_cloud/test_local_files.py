@@ -6,7 +6,8 @@ import aiohttp
 import pytest
 from modal_proto import api_pb2
 
-from remote.local_cloud.blobs import BlobServer, ObjectStore
+from remote.local_cloud.blob_server import BlobServer
+from remote.local_cloud.blobs import ObjectStore
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.logs import STDOUT, LogFilter, Logs, LogTail, Origin
 from remote.local_cloud.source_mounts import SourceMounts

@@ -60,3 +60,9 @@ def test_what_is_set_later_wins_also_when_it_is_zero():
     definition = api_pb2.Function(autoscaler_settings=api_pb2.AutoscalerSettings(min_containers=2))
     later = api_pb2.AutoscalerSettings(min_containers=0, scaledown_window=9)
     assert Scaling.of(definition, later) == Scaling(minimum=0, idle_seconds=9)
+
+
+def test_the_room_that_is_left_is_that_of_each_container_and_never_less_than_none():
+    scaling = Scaling(slots=4)
+    assert scaling.headroom([]) == 0
+    assert scaling.headroom([0, 3, 4, 5]) == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,30 @@ from tui_app.render import formats
 )
 def test_ages_are_coarse(seconds: float, text: str) -> None:
     assert formats.age(seconds) == text
+
+
+def test_an_age_on_a_live_screen_is_exact_for_ten_seconds_and_then_changes_with_all_others() -> None:
+    assert [formats.ago(1000.0, 1000.0 + s) for s in (0.2, 7.4, 9.4)] == ["0.2 s", "7 s", "9 s"]
+    seen = [[formats.ago(t, now / 4) for now in range(4 * 1012, 4 * 1700)] for t in (1001.3, 1000.9)]
+    changed = [{i for i, pair in enumerate(pairwise(ages)) if len(set(pair)) > 1} for ages in seen]
+    assert len(changed[0] ^ changed[1]) <= 4, "each becomes a minute old in a moment of its own"
+    assert len(changed[0]) < 80
+
+
+@pytest.mark.parametrize("t", [1000.0, 1003.7, 1009.99])
+def test_a_live_age_never_goes_back_and_is_at_most_ten_seconds_old(t: float) -> None:
+    lasted = 0.0
+    for now in (t + quarter / 4 for quarter in range(4 * 700)):
+        words = formats.ago(t, now).split()
+        told = float(words[0]) * (60 if words[1] == "min" else 1) + (float(words[2]) if words[2:] else 0)
+        assert lasted <= told <= now - t + 0.51
+        assert now - t - told < (70 if now - t >= 599 else 10.5)
+        lasted = told
+
+
+@pytest.mark.parametrize("since", [0.0, 9.9, 12.0, 59.9, 61.0, 1e5, 8e7])
+def test_short_live_ages_fit_four_cells(since: float) -> None:
+    assert len(formats.short_ago(1000.0, 1000.0 + since)) <= 4
 
 
 @given(st.floats(0, 1e7))

@@ -409,3 +409,19 @@ def test_no_event_breaks_the_fold_or_what_it_stores(events: list[Event]) -> None
 
 def has_nan(view: RunView) -> bool:
     return "nan" in repr(view)
+
+
+def test_the_newest_sample_of_the_newest_attempt_is_what_the_gpus_do_in_any_order() -> None:
+    story = Story()
+    story.spawn()
+    story.claim(1)
+    for attempt, used in ((1, 10.0), (1, 20.0), (2, 30.0)):
+        story.say("host.sampled", attempt, gpu=[{"memory": 1e9, "utilisation": used}, {"memory": "full"}])
+    story.say("host.sampled", 2, cpu_percent=3.0)
+    view = story.view
+    assert view.gpu_load is not None
+    assert (view.gpu_load.attempt, [gpu.utilisation for gpu in view.gpu_load.gpus]) == (2, [30.0, None])
+    assert view.gpu_load.gpus[1].memory is None
+    for seed in range(10):
+        shuffled = story.events[:1] + random.Random(seed).sample(story.events[1:], len(story.events) - 1)
+        assert told(shuffled).gpu_load == view.gpu_load

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,22 @@ def test_a_checkpoint_is_made_on_command_at_the_step_boundary(tmp_path: Path) ->
     }
     order = run.recorder.types()
     assert order.index("command.received") < order.index("command.done")
+
+
+def test_after_a_checkpoint_on_command_that_waited_for_a_commit_it_says_that_it_steps(tmp_path: Path) -> None:
+    run = Run(tmp_path / "c")
+    session = run.session()
+
+    def ask() -> None:
+        run.checkpoints.during_commit = lambda: time.sleep(0.3)
+        run.commands.put(Verb.CHECKPOINT)
+
+    run.recorder.on("step.completed", ask, step=4)
+    session.run()
+    phase = ""
+    for type_, _, data in run.recorder.events:
+        phase = data["phase"] if type_ == "phase.changed" else phase
+        assert type_ != "step.completed" or phase == "STEPPING", data["step"]
 
 
 def test_a_checkpoint_on_command_that_cannot_be_committed_is_refused(tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ from tui_app.journal.intents import IntentReader, IntentWriter
 from tui_app.journal.reader import JournalReader
 from tui_app.journal.records import LogLine
 from tui_app.journal.writer import JournalWriter
-from tui_app.watcher.calls import CallInfo, CallRefusedError, LinkError, NotDeployedError
+from tui_app.watcher.calls import CallInfo, CallRefusedError, LinkError, NotDeployedError, SliceOf
 from tui_app.watcher.control import Control
 from tui_app.watcher.errand import Tools
+from tui_app.watcher.evaluator import Evaluator
 from tui_app.watcher.follower import Follower
 from tui_app.watcher.inference import CallState
 
@@ -62,6 +63,7 @@ class World:
         self.states: dict[str, CallState] = {}
         self.tasks: dict[str, str] = {}
         self.spawned: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
+        self.evaluated: list[tuple[SliceOf, str]] = []
         self.cancelled: list[tuple[str, bool]] = []
         self.stopped: list[str] = []
         self.printed: list[LogLine] = []
@@ -84,6 +86,7 @@ class World:
             clock=self.clock,
         )
         self.control = Control(IntentReader(self.directory / "intents.db"), self.tools)
+        self.evaluator = Evaluator(self.tools, mono=self.clock)
         self.follower = Follower(RUN, self.journal, self.table, self, clock=self.clock, mono=self.clock)
 
     def restart(self) -> None:
@@ -124,6 +127,20 @@ class World:
             self.lose_spawn_replies -= 1
             raise LinkError("the reply was lost")
         return call_id
+
+    def evaluate(self, part: SliceOf, gpu: str) -> str:
+        self.check_deployed()
+        self.evaluated.append((part, gpu))
+        call_id = f"fc-e{len(self.evaluated)}"
+        self.states[call_id] = CallState.PENDING
+        if self.lose_spawn_replies:
+            self.lose_spawn_replies -= 1
+            raise LinkError("the reply was lost")
+        return call_id
+
+    @property
+    def calls_of_slices(self) -> list[str]:
+        return [f"fc-e{number}" for number in range(1, len(self.evaluated) + 1)]
 
     def state(self, call_id: str) -> CallState:
         self.reach()
