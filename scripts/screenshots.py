@@ -24,6 +24,7 @@ from tui_app import __version__  # noqa: E402
 from tui_app.actions import ACTIONS  # noqa: E402
 from tui_app.app import Middlewatch  # noqa: E402
 from tui_app.demo import RUN, deploying, spawn_named, stage, views  # noqa: E402
+from tui_app.evaluation_plan import planned  # noqa: E402
 from tui_app.locations import Locations  # noqa: E402
 from tui_app.remembered import Layout  # noqa: E402
 from tui_app.requests import await_outcome, submit  # noqa: E402
@@ -56,10 +57,11 @@ TABBED = (
     *(Shot(tab.id, (KEY_NAMES.get(tab.key, tab.key),)) for tab in TABS),
     Shot("cursor", ("S", "N")),
     Shot("events", ("e",)),
+    Shot("evaluate", ("E", "e")),
     Shot("spawn", ("s",)),
     Shot("spawn-learning", ("s", "pagedown", "pagedown")),
 )
-"""The tabs, the charts with their cursor on the newest anomaly, the events alone, the spawn form."""
+"""The tabs, the charts with their cursor on the newest anomaly, the events alone, the forms."""
 COMPARED = Shot("compare", ("escape", "g", "space", "space", "equals_sign"))
 
 
@@ -68,6 +70,7 @@ def main() -> int:
     locations.prepare()
     with contextlib.ExitStack() as started:
         view = newest(locations) or wait_for_steps(locations, start(locations, started))
+        evaluate(locations, view)
         names = asyncio.run(shoot(locations, view))
         write_readme(newest_view(locations, view.run), names)
     print(f"{len(names)} pictures of {view.run} in {FOLDER.name}/")
@@ -130,6 +133,21 @@ def wait_for_steps(locations: Locations, run: str) -> RunView:
                 raise SystemExit(f"{run} is {view.state} at step {view.step}: {view.detail}")
             time.sleep(0.5)
     return view
+
+
+def evaluate(locations: Locations, view: RunView) -> None:
+    """Have its newest checkpoint scored, if that is possible, and wait for it."""
+    if view.evaluation is not None or ACTIONS["evaluate"].refusal(view) is not None:
+        return
+    plan = planned(view)
+    args = {"step": plan.step, "prompts": plan.prompts, "slices": plan.slices}
+    with stage(sys.stdout, f"evaluating step {plan.step} of {view.run}"):
+        submit(locations, Verb.EVALUATE, view.run, args=args)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (found := newest_view(locations, view.run).evaluation) is None or found.running:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"the evaluation has not ended: {found}")
+            time.sleep(0.5)
 
 
 async def shoot(locations: Locations, view: RunView) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from remote.vocabulary.run_states import Freshness, freshness
+from remote.vocabulary.run_states import SILENT_AFTER_SECONDS, Freshness, freshness
 from tui_app.render.formats import NOT_REPORTED, ago
 from tui_app.state.cost import Prices
 from tui_app.state.levels import Level
@@ -61,10 +61,14 @@ class Sight(msgspec.Struct, frozen=True):
 
     @property
     def freshness(self) -> Freshness | None:
-        """How old our knowledge of a run that goes on is; None for one that has ended."""
+        """How old our knowledge of a run that goes on is; None for one that has ended. A first boot may take
+        long and says nothing: what has never spoken is not late, but silent at last."""
         if self.view.state.is_terminal:
             return None
-        return freshness(self.sign_age or 0.0, reachable=self.link.open(self.now))
+        age = self.sign_age or 0.0
+        if self.sign_at is None and age < SILENT_AFTER_SECONDS:
+            age = 0.0
+        return freshness(age, reachable=self.link.open(self.now))
 
     @property
     def sign_age(self) -> float | None:
