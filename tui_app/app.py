@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 FASTEST_SECONDS = 0.125
 PULSE_SECONDS = 0.25
+FIRST_LOOK_SECONDS = 0.05
 SETTLED_SECONDS = 0.5
 """After so long the first screen stands, and other work may begin."""
 SLOW_PULSES = 4
@@ -122,6 +123,13 @@ class Middlewatch(TerminalApp[int]):
         """Begin to tick; what can wait until the screen stands is done after it."""
         self.set_interval(PULSE_SECONDS, self._pulse)
         self.set_timer(SETTLED_SECONDS, self._settle)
+
+    def begin(self) -> None:
+        """A screen's widgets are there: show what is known. The first one waits a moment for the first look
+        at the journal, because that is the thread which it would otherwise keep from its work."""
+        if not self._ticked_at:
+            self.feed.wait(FIRST_LOOK_SECONDS)
+        self.tick()
 
     def _settle(self) -> None:
         """What is there by now stays; have a watcher started if none is."""

@@ -6,6 +6,7 @@ a bar, by whoever watches it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from tui_app.render.formats import age, metric, plural, span
@@ -39,12 +40,18 @@ def prompts_of(fields: Fields) -> str:
     return f"prompt {first}" if first == last else f"prompts {first}–{last}"
 
 
+def count_of(found: Mapping[str, float]) -> int:
+    """How many prompts were scored; 0 for what is no number."""
+    prompts = found.get("prompts", 0.0)
+    return round(prompts) if math.isfinite(prompts) else 0
+
+
 def ended(fields: Fields) -> tuple[str, str]:
     """What was found, and of how much."""
     outcome, found, seconds = fields.text("outcome"), fields.metrics(), fields.real("seconds")
     took = "" if seconds is None else f" in {span(seconds)}"
     after = "" if seconds is None else f" after {span(seconds)}"
-    figures, scored = _figures(found), plural(round(found.get("prompts", 0)), "prompt")
+    figures, scored = _figures(found), plural(count_of(found), "prompt")
     what = f"evaluation of step {_step(fields)}"
     if outcome == "done":
         return "ok", f"{what}: {figures} ({scored}{took})"

@@ -102,6 +102,7 @@ class Feed:
         self._news = News()
         self._waiting_rows = 0
         self._stop = threading.Event()
+        self._looked = threading.Event()
         self._wanted: str | None = None
         self.caught_up = True
         """Whether everything that is recorded of the watched run has been handed over once."""
@@ -118,6 +119,10 @@ class Feed:
     def start(self) -> None:
         """Begin to read."""
         self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Until everything has been looked at once, but no longer than so long."""
+        self._looked.wait(seconds)
 
     def close(self) -> None:
         """Stop reading and wait for the thread."""
@@ -145,6 +150,7 @@ class Feed:
                 self._round()
             except (JournalError, sqlite3.Error, EventError, UnsafeStateError, OSError) as error:
                 self._reopen(str(error))
+            self._looked.set()
             self._stop.wait(PERIOD_SECONDS)
         self._drop_reader()
 

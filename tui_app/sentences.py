@@ -9,6 +9,7 @@ remote process wrote has passed `text_safety`. Knows no terminal and no clock.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -268,8 +269,12 @@ def _deleted(fields: Fields, event: Event, view: RunView) -> Line:
 
 
 def _evaluated(fields: Fields, event: Event, view: RunView) -> Line:
-    values = ", ".join(f"{name} {metric(value)}" for name, value in fields.metrics().items())
-    return Line("ok", f"evaluation at step {_whole(fields, 'step')}: {values}")
+    found = fields.metrics()
+    prompts, seconds = evaluation_sentences.count_of(found), found.get("seconds")
+    values = ", ".join(f"{n} {metric(v)}" for n, v in found.items() if n not in ("prompts", "seconds"))
+    took = "" if seconds is None or not math.isfinite(seconds) else f" in {span(seconds)}"
+    scored = f" ({plural(prompts, 'prompt')}{took})" if prompts else ""
+    return Line("ok", f"evaluation at step {_whole(fields, 'step')}: {values}{scored}")
 
 
 def _of_evaluation(words: Callable[[Fields], tuple[str, str]]) -> Callable[[Fields, Event, RunView], Line]:

@@ -100,7 +100,7 @@ class DeskScreen(NewestSize, Screen[None]):
         report = self.board.desk.report
         if report is not None and report.state == "refused":
             self.board.desk.report = None  # it was about a key on the screen before
-        self.board.tick()
+        self.board.begin()
         self.call_after_refresh(self.board.tick)
 
     def on_screen_resume(self) -> None:

@@ -40,7 +40,7 @@ def gpu(sight: Sight, cells: int, *, ascii_art: bool = False) -> Panel:
         must, extra = use, facts
     else:
         unsaid = NOT_REPORTED if view.cpu_demo else nothing_yet(sight, "not reported yet")
-        must, extra = facts[:1], [*facts[1:], fact("memory, use", f" {unsaid}")]
+        must, extra = facts[:1], [*facts[1:], fact("memory, use", unsaid)]
     extra += _spent(so_far(view, sight.now, sight.prices), cells)
     first = load is not None and not view.state.is_terminal
     return Panel(rule([("gpu", "strong")], right, cells), must, extra, first=first)
