@@ -41,8 +41,24 @@ def test_a_drill_happens_once_in_the_life_of_a_run_and_is_announced_once(tmp_pat
 
 def test_a_preemption_is_a_real_interrupt_with_too_little_time_to_save(tmp_path: Path) -> None:
     run = drilled(tmp_path / "c", ("preempt", 5))
+
+    def commit_slowly() -> None:
+        run.checkpoints.during_commit = commit_slowly
+        time.sleep(PREEMPT_DRILL_GRACE_SECONDS)
+
+    run.checkpoints.during_commit = commit_slowly
+    session = run.session(sleep=time.sleep)
+
+    def await_commit() -> None:
+        """A save that is still on its way would be finished."""
+        deadline = time.monotonic() + 30
+        while all(each["step"] != 4 for each in run.recorder.all("volume.committed")):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    run.recorder.on("step.completed", await_commit, step=5)
     with pytest.raises(KeyboardInterrupt):
-        run.session(sleep=time.sleep).run()
+        session.run()
     drain, ended = run.recorder.one("drain.started"), run.recorder.one("attempt.ended")
     assert (drain["saving"], drain["grace"]) == (False, PREEMPT_DRILL_GRACE_SECONDS)
     assert drain["why"] == "1 step after committed step 4 will be redone"
