@@ -224,7 +224,7 @@ class Saver:
         behind, place, newer = self._behind, self.place, self.unsaved
         if self._possible and self._seconds_behind() + self._seconds_needed() <= left:
             return Prospect(True, f"there is time to save step {place.step}")
-        if behind is not None and not behind.failed and self._seconds_behind() <= left:
+        if behind is not None and not behind.over and self._seconds_behind() <= left:
             later = f"; {_steps(newer)} after it will be redone" if newer else ""
             return Prospect(True, f"there is time to commit step {behind.step}{later}")
         return Prospect(False, place.lost)
