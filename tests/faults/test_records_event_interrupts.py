@@ -139,6 +139,7 @@ from memory_tables import MemoryTable, chosen_seed
 from remote.records.event_log import EventWriter
 from remote.vocabulary.events import decode
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background has switched off
 rounds, rng = int(sys.argv[1]), random.Random(int(sys.argv[3]))
 table = MemoryTable()
 log = EventWriter(table, "r7", 1, boot_id="b", interval=0)
