@@ -18,6 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from msgspec.structs import asdict  # noqa: E402
+
 from remote.vocabulary.commands import Verb  # noqa: E402
 from remote.vocabulary.run_config import RunConfig, demo  # noqa: E402
 from tui_app import __version__  # noqa: E402
@@ -140,9 +142,8 @@ def evaluate(locations: Locations, view: RunView) -> None:
     if view.evaluation is not None or ACTIONS["evaluate"].refusal(view) is not None:
         return
     plan = planned(view)
-    args = {"step": plan.step, "prompts": plan.prompts, "slices": plan.slices}
     with stage(sys.stdout, f"evaluating step {plan.step} of {view.run}"):
-        submit(locations, Verb.EVALUATE, view.run, args=args)
+        submit(locations, Verb.EVALUATE, view.run, args=asdict(plan))
         deadline = time.monotonic() + PATIENCE_SECONDS
         while (found := newest_view(locations, view.run).evaluation) is None or found.running:
             if time.monotonic() > deadline:

@@ -39,6 +39,7 @@ def run_document(
     reached = reachable(status)
     heard = summary.sign_at if summary.sign_at is not None else view.last_event_at
     live = not view.state.is_terminal and heard is not None
+    fresh = freshness(now - (heard or now), reachable=reached, spoken=summary.sign_at is not None)
     document = {
         "run": view.run,
         "target": target,
@@ -47,7 +48,7 @@ def run_document(
         "state": view.state.value,
         "reason": fields["reason"],
         "detail": view.detail,
-        "freshness": freshness(now - (heard or now), reachable=reached).value if live else None,
+        "freshness": fresh.value if live else None,
         "sign_age": _since(heard, now),
         "event_age": _since(view.last_event_at, now),
         "attempt": view.attempt.number if view.attempt is not None else None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from tui_app.render.formats import age, metric, plural, span
+from tui_app.render.formats import NO_REASON, age, metric, numbered, plural, span
 from tui_app.state.evaluation import EvaluationView
 from tui_app.state.fields import Fields
 from tui_app.text_safety import shown
@@ -30,14 +30,9 @@ def started(fields: Fields) -> tuple[str, str]:
 
 def slice_failed(fields: Fields) -> tuple[str, str]:
     """A part of it will be missing."""
-    error = shown(fields.text("error"), ERROR_LIMIT) or "it gave no reason"
-    return "!!", f"evaluation: slice {fields.whole('slice')} ({prompts_of(fields)}) failed: {error}"
-
-
-def prompts_of(fields: Fields) -> str:
-    """``prompts 65–128``."""
-    first, last = fields.whole("first"), fields.whole("last")
-    return f"prompt {first}" if first == last else f"prompts {first}–{last}"
+    error = shown(fields.text("error"), ERROR_LIMIT) or NO_REASON
+    part = numbered("prompt", fields.whole("first"), fields.whole("last"))
+    return "!!", f"evaluation: slice {fields.whole('slice')} ({part}) failed: {error}"
 
 
 def count_of(found: Mapping[str, float]) -> int:

@@ -74,7 +74,8 @@ def seen(summary: RunSummary, status: WatcherStatus | None, now: float) -> str:
     heard = summary.sign_at if summary.sign_at is not None else view.last_event_at
     if heard is None:
         return "-"
-    return f"{freshness(now - heard, reachable=reachable(status))} {age(now - heard)}"
+    spoken = summary.sign_at is not None
+    return f"{freshness(now - heard, reachable=reachable(status), spoken=spoken)} {age(now - heard)}"
 
 
 def watcher_line(status: WatcherStatus | None, now: float, *, running: bool, command: str) -> str:

@@ -23,6 +23,7 @@ from tui_app.audit import deeds
 from tui_app.journal.intents import IntentReader
 from tui_app.journal.reader import JournalReader
 from tui_app.locations import Locations
+from tui_app.state.evaluation import TYPES as ASKED_TYPES
 from tui_app.state.fields import Fields
 from tui_app.state.points import point_of
 from tui_app.text_safety import LIMIT, plain, plain_lines, redact, shown
@@ -244,10 +245,9 @@ def _step_of(event: Event, fields: Fields) -> Record | None:
     return None if point is None else StepOf(event.run, point.step, point.attempt, point.metrics)
 
 
-_ASKED = tuple(f"evaluation.{kind}" for kind in ("started", "slice_failed", "progressed", "ended"))
 _OF_EVENTS: dict[Topic, tuple[Callable[[Event, Fields], Record | None], tuple[str, ...]]] = {
     Topic.ROLLOUTS: (_rollouts, ("rollout.sampled",)),
-    Topic.EVAL: (_evaluation, ("eval.completed", *_ASKED)),
+    Topic.EVAL: (_evaluation, ("eval.completed", *ASKED_TYPES)),
     Topic.HOST: (_host, ("host.sampled",)),
     Topic.VOLUME: (_checkpoint, tuple(_KINDS)),
     Topic.COMPARE: (_step_of, ("step.completed",)),

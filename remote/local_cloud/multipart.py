@@ -3,7 +3,7 @@
     <Part><PartNumber>1</PartNumber><ETag>"5eb6…"</ETag></Part>     # what the client sends at the end
 
 The ETag of a part is the md5 of its bytes; that of the whole is the md5 of those digests, and their number.
-It knows bytes and names; links and who may use them are `blobs`.
+It knows bytes and names; links and who may use them are `blob_server`.
 """
 
 from __future__ import annotations

@@ -91,10 +91,12 @@ LATE_AFTER_SECONDS = 5.0
 SILENT_AFTER_SECONDS = 60.0
 
 
-def freshness(age_seconds: float, *, reachable: bool = True) -> Freshness:
-    """Name the age of the last sign of life; ``reachable`` is the state of our own link."""
+def freshness(age_seconds: float, *, reachable: bool = True, spoken: bool = True) -> Freshness:
+    """Name the age of the last sign of life; ``reachable`` is the state of our own link. A run that has not
+    ``spoken`` yet counts from its spawn: a first boot may take long and says nothing, so it is not late, but
+    silent at last."""
     if not reachable:
         return Freshness.UNREACHABLE
-    if age_seconds < LATE_AFTER_SECONDS:
+    if age_seconds < (LATE_AFTER_SECONDS if spoken else SILENT_AFTER_SECONDS):
         return Freshness.LIVE
     return Freshness.LATE if age_seconds < SILENT_AFTER_SECONDS else Freshness.SILENT

@@ -9,7 +9,7 @@ import pytest
 from conftest import LARGE, SMALL, Open
 from evaluation_story import LOST, AskedEvaluation
 from run_story import Journal, RunStory
-from test_snapshots import FOLDER, KINDS, NOW, RUN, _same, settled, still
+from test_snapshots import KINDS, NOW, RUN, _same, dressed, settled, still
 
 from remote.vocabulary.commands import Intent, Verb
 from tui_app.arming import IDLE_SECONDS
@@ -156,23 +156,29 @@ async def test_a_run_without_a_commit_has_nothing_to_evaluate(
         assert not isinstance(board.app.screen, EvaluateScreen)
 
 
-async def test_on_modal_e_must_be_armed_and_names_gpus_and_their_price(
-    locations: Locations, open_board: Open
-) -> None:
-    from tui_app.options import Options
-    from tui_app.state.cost import Prices
-
+@pytest.fixture
+def on_modal(locations: Locations) -> Iterator[Locations]:
+    """Where a run with eight GPUs goes on."""
     place = Locations.of("modal")
     place.prepare()
     journal = Journal(place.journal, target="modal")
     journal.story(ago=60.0).begin(gpus=8).steps(30)
+    yield place
+    journal.close()
+
+
+async def test_on_modal_e_must_be_armed_and_names_gpus_and_their_price(
+    on_modal: Locations, open_board: Open
+) -> None:
+    from tui_app.options import Options
+    from tui_app.state.cost import Prices
+
     options = Options(prices=Prices({"H100": 4.0}, "USD"))
-    async with open_board(RUN, place=place, options=options) as board:
+    async with open_board(RUN, place=on_modal, options=options) as board:
         await board.press("E", "e")
         await board.shows("REFUSED evaluate: MODAL is disarmed")
         await board.press("W", "e")
         await board.shows("4 containers each with one H100", "4 H100 (4.00")
-    journal.close()
 
 
 @pytest.fixture
@@ -190,11 +196,7 @@ def told(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jour
 async def test_the_running_and_the_partly_failed_state_are_as_they_were(
     told: Journal, open_board: Open, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], kind: str
 ) -> None:
-    if kind == "no-colour":
-        monkeypatch.setenv("NO_COLOR", "1")
-    elif kind in ("safe", "16"):
-        monkeypatch.setenv("MIDDLEWATCH_THEME", kind)
-    folder = FOLDER / "-".join(part for part in ("x".join(map(str, size)), kind) if part)
+    folder = dressed(monkeypatch, size, kind)
     story = trained(told).now(18.0)
     asked = AskedEvaluation(story, slices=8, each=32).scores(3)
     asked.loses(5).loses(2, "ValueError: probability tensor contains either inf, nan or element < 0")
@@ -213,21 +215,14 @@ async def test_the_running_and_the_partly_failed_state_are_as_they_were(
     assert not different, f"{different} differ from {folder.name}\n{text}"
 
 
-async def test_ten_idle_minutes_disarm_also_with_the_form_open(
-    locations: Locations, open_board: Open
-) -> None:
-    place = Locations.of("modal")
-    place.prepare()
-    journal = Journal(place.journal, target="modal")
-    journal.story(ago=60.0).begin(gpus=8).steps(30)
+async def test_ten_idle_minutes_disarm_also_with_the_form_open(on_modal: Locations, open_board: Open) -> None:
     shift = [0.0]
     clock = lambda: time.time() + shift[0]  # noqa: E731 - a clock that a test moves
-    async with open_board(RUN, place=place, clock=clock, rw=True) as board:
+    async with open_board(RUN, place=on_modal, clock=clock, rw=True) as board:
         await board.press("E", "e")
         await board.until(lambda: isinstance(board.app.screen, EvaluateScreen))
         await board.press("down")
         shift[0] = IDLE_SECONDS + 5
         await board.press("enter")
         await board.shows("REFUSED evaluate: MODAL is disarmed")
-        assert not place.intents.exists()
-    journal.close()
+        assert not on_modal.intents.exists()

@@ -37,6 +37,23 @@ async def test_a_long_log_line_is_cut_and_w_wraps_it_the_next_time_too(
         await board.shows_no("THE END")
 
 
+async def test_what_a_tab_refused_is_not_said_on_the_screen_below_it(
+    journal: Journal, open_board: Open
+) -> None:
+    journal.story(ago=60).begin().steps(3).prints("short", LONG)
+    async with open_board(RUN) as board:
+        await board.press("l", "w", "right")
+        await board.shows("REFUSED sideways")
+        await board.press("escape")
+        await board.shows("1 reward")
+        await board.shows_no("REFUSED")
+        await board.press("r")
+        await board.shows("REFUSED sort-digits is live")
+        await board.press("l")
+        await board.shows("2 lines")
+        await board.shows_no("REFUSED")
+
+
 async def test_left_and_right_show_a_cut_line_from_further_on_to_its_end_and_back(
     journal: Journal, open_board: Open
 ) -> None:

@@ -171,15 +171,20 @@ async def settled(board: Board) -> str:
     raise AssertionError(f"the screen does not come to rest:\n{board.text}")
 
 
-@pytest.mark.parametrize(("size", "kind"), KINDS)
-async def test_every_screen_is_as_it_was(
-    told: Journal, open_board: Open, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], kind: str
-) -> None:
+def dressed(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], kind: str) -> Path:
+    """Have the terminal be of this kind; where its pictures are kept."""
     if kind == "no-colour":
         monkeypatch.setenv("NO_COLOR", "1")
     elif kind in ("safe", "16"):
         monkeypatch.setenv("MIDDLEWATCH_THEME", kind)
-    name = "-".join(part for part in ("x".join(map(str, size)), kind) if part)
+    return FOLDER / "-".join(part for part in ("x".join(map(str, size)), kind) if part)
+
+
+@pytest.mark.parametrize(("size", "kind"), KINDS)
+async def test_every_screen_is_as_it_was(
+    told: Journal, open_board: Open, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], kind: str
+) -> None:
+    folder = dressed(monkeypatch, size, kind)
     different, seen = [], {"TooSmallScreen"}
     async with open_board(RUN, size=size, clock=still, ascii_art=kind == "ascii") as board:
         await board.until(lambda: board.app.desk.track.last_step == 84)
@@ -190,10 +195,10 @@ async def test_every_screen_is_as_it_was(
             seen.add(type(board.app.screen).__name__)
             if kind == "no-colour":
                 assert not {word for word in _colours(found) if not _grey(word)}, screen
-            if not _same(FOLDER / name / f"{screen}.txt", found):
+            if not _same(folder / f"{screen}.txt", found):
                 different.append(f"{screen}:\n{board.text}")
     assert every_screen() == seen, "each screen has a snapshot"
-    assert not different, f"{len(different)} screens differ from {FOLDER.name}/{name}\n" + "\n".join(
+    assert not different, f"{len(different)} screens differ from {FOLDER.name}/{folder.name}\n" + "\n".join(
         different
     )
 

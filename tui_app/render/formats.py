@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 
 NOT_REPORTED = "not reported"
+NO_REASON = "it gave no reason"
 EXACT_SECONDS = 10.0
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -41,8 +42,7 @@ def ago(t: float, now: float) -> str:
     since = now - t
     if since < EXACT_SECONDS:
         return age(since)
-    least, step = (EXACT_SECONDS, 5.0) if since < 60 else (60.0, 10.0)
-    return age(max(least, now // step * step - t))
+    return age(_coarse(t, now, EXACT_SECONDS, 5.0) if since < 60 else _coarse(t, now, 60.0, 10.0))
 
 
 def short_ago(t: float, now: float) -> str:
@@ -50,7 +50,12 @@ def short_ago(t: float, now: float) -> str:
     since = now - t
     if not EXACT_SECONDS <= since < 60:
         return short_age(since)
-    return short_age(max(EXACT_SECONDS, now // 5.0 * 5.0 - t))
+    return short_age(_coarse(t, now, EXACT_SECONDS, 5.0))
+
+
+def _coarse(t: float, now: float, least: float, step: float) -> float:
+    """The age at the last moment at which ages are told anew, every ``step`` seconds; at least ``least``."""
+    return max(least, now // step * step - t)
 
 
 def short_age(seconds: float) -> str:
@@ -118,6 +123,11 @@ def plural(count: int, noun: str) -> str:
     if count == 1:
         return f"1 {noun}"
     return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
+
+
+def numbered(noun: str, first: int | None, last: int | None) -> str:
+    """``prompt 7``, ``prompts 65–128``."""
+    return f"{noun} {first}" if first == last else f"{noun}s {first}–{last}"
 
 
 def backoff_formula(delay: float, retry: int, initial: float, coefficient: float, limit: float) -> str:

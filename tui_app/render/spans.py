@@ -92,6 +92,14 @@ def flow(groups: Sequence[Line], cells: int, separator: Span = SEPARATOR) -> lis
     return lines
 
 
+def joined(groups: Iterable[Line], cells: int) -> Line:
+    """The groups in one row of at most ``cells`` cells, cut at its end."""
+    line: Line = []
+    for group in groups:
+        line += [SEPARATOR, *group] if line else group
+    return crop(line, cells)
+
+
 def wrap(text: str, cells: int) -> list[str]:
     """Words of ``text`` in lines of at most ``cells`` cells; a longer word is cut."""
     lines: list[str] = []

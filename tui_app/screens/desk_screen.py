@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -29,14 +29,15 @@ Keep = Callable[[str, Path, str, str, float], Path]
 
 VERBS = tuple(action for action in ACTIONS.values() if action.verb is not None and not action.tab)
 """What can be asked of a run (or to get one) on every screen, in the order in which the keys are shown."""
+LAST_KEYS = (Key("?", "help"), Key("q", "quit", note=", runs go on"))
 KEY_NAMES = {"!": "exclamation_mark"}
 LIVELY = (RunState.QUEUED, RunState.STARTING, RunState.PREEMPTING, RunState.BACKOFF, RunState.RECOVERING)
 """States in which a clock on the screen moves faster than once a second."""
 
 
-def verb_bindings() -> list[BindingType]:
-    """A key for each verb, from the table."""
-    return [Binding(action.key, f"ask('{action.id}')", action.label, show=False) for action in VERBS]
+def bindings_of(actions: Iterable[Action]) -> list[BindingType]:
+    """A key for each of these verbs, from the table."""
+    return [Binding(action.key, f"ask('{action.id}')", action.label, show=False) for action in actions]
 
 
 class DeskScreen(NewestSize, Screen[None]):
@@ -47,7 +48,7 @@ class DeskScreen(NewestSize, Screen[None]):
     moves: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Keys of this screen and what they do, for the help."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        *verb_bindings(),
+        *bindings_of(VERBS),
         *(
             Binding(KEY_NAMES.get(tab.key, tab.key), f"tab('{tab.id}')", tab.label, show=False)
             for tab in TABS
@@ -97,9 +98,6 @@ class DeskScreen(NewestSize, Screen[None]):
     def on_mount(self) -> None:
         """Show at once what is known, so that the first frame is a whole one."""
         self.ready = True
-        report = self.board.desk.report
-        if report is not None and report.state == "refused":
-            self.board.desk.report = None  # it was about a key on the screen before
         self.board.begin()
         self.call_after_refresh(self.board.tick)
 
@@ -107,6 +105,12 @@ class DeskScreen(NewestSize, Screen[None]):
         """Below another screen nothing was shown."""
         if self.ready:
             self.call_after_refresh(self.board.tick)
+
+    def on_screen_suspend(self) -> None:
+        """What was refused here is not said on the next screen."""
+        report = self.board.desk.report
+        if report is not None and report.state == "refused":
+            self.board.desk.report = None
 
     def on_unmount(self) -> None:
         """From here on there is nothing left to show it on."""
@@ -132,10 +136,13 @@ class DeskScreen(NewestSize, Screen[None]):
 
     def keys(self, desk: Desk) -> list[Key]:
         """The key bar, with what is possible now."""
+        return [*self.keys_of(VERBS, desk), *LAST_KEYS]
+
+    def keys_of(self, actions: Iterable[Action], desk: Desk) -> list[Key]:
+        """Those of these verbs, in brackets what is not possible now."""
         summary = desk.summaries.get(self.subject or "")
         view = summary.view if summary is not None else None
-        verbs = [Key(a.key, a.label, self._possible(a) and a.refusal(view) is None) for a in VERBS]
-        return [*verbs, Key("?", "help"), Key("q", "quit", note=", runs go on")]
+        return [Key(a.key, a.label, self._possible(a) and a.refusal(view) is None) for a in actions]
 
     def _possible(self, action: Action) -> bool:
         return self.board.arming.armed(self.board.clock())

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec.structs import asdict
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -69,8 +70,7 @@ class EvaluateScreen(Dialog[Wish | None]):
     def __init__(self, view: RunView, hour: Cost, twin: Callable[[str], str]) -> None:
         super().__init__()
         self._view, self._hour, self._twin = view, hour, twin
-        plan = planned(view)
-        self._values = {name: str(getattr(plan, name)) for name in FIELDS}
+        self._values = {name: str(value) for name, value in asdict(planned(view)).items()}
 
     def compose(self) -> ComposeResult:
         """Question, fields, costs, the same on the command line, buttons."""
@@ -152,8 +152,7 @@ class EvaluateScreen(Dialog[Wish | None]):
     @on(Button.Pressed, "#do")
     def _do(self) -> None:
         if isinstance(plan := self._plan, Plan):
-            asked = {name: getattr(plan, name) for name in FIELDS}
-            self.dismiss(Wish(Verb.EVALUATE, self._view.run, None, asked))
+            self.dismiss(Wish(Verb.EVALUATE, self._view.run, None, asdict(plan)))
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from tui_app.actions import ACTIONS
 from tui_app.desk import Desk
 from tui_app.lookup import Topic
 from tui_app.render.formats import plural
 from tui_app.render.spans import Line
+from tui_app.screens.desk_screen import LAST_KEYS, bindings_of
 from tui_app.screens.tab import SCROLLING, TabScreen
 from tui_app.widgets.eval_page import eval_head, eval_rows, running_lines
 from tui_app.widgets.evaluation_book import EvaluationBook
@@ -31,9 +32,7 @@ class EvalScreen(TabScreen):
     tab_id = "eval"
     topic = Topic.EVAL
     moves = (("e", "evaluate a checkpoint"), ("X", "end the evaluation"), *SCROLLING)
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(action.key, f"ask('{action.id}')", action.label, show=False) for action in OWN
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(OWN)
 
     def __init__(self, run: str | None) -> None:
         super().__init__(run)
@@ -64,9 +63,6 @@ class EvalScreen(TabScreen):
 
     def keys(self, desk: Desk) -> list[Key]:
         """Its own keys first; those of every screen where there is room."""
-        summary = desk.summaries.get(self.subject or "")
-        view = summary.view if summary is not None else None
-        own = [Key(a.key, a.label, self._possible(a) and a.refusal(view) is None) for a in OWN]
-        if self.size.width >= ROOMY_CELLS:
-            return [*own, *super().keys(desk)]
-        return [*own, Key("esc", "back"), Key("?", "help"), Key("q", "quit", note=", runs go on")]
+        own = self.keys_of(OWN, desk)
+        rest = super().keys(desk) if self.size.width >= ROOMY_CELLS else [Key("esc", "back"), *LAST_KEYS]
+        return [*own, *rest]

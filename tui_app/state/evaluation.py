@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tui_app.state.view import RunView
 
 replace = msgspec.structs.replace
+TYPES = ("evaluation.started", "evaluation.slice_failed", "evaluation.progressed", "evaluation.ended")
+"""Every type of event that tells of one."""
 
 
 class EvaluationView(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import click
+import msgspec
 
 from remote.vocabulary.commands import Verb
 from remote.vocabulary.events import Event
@@ -23,6 +24,7 @@ from tui_app.journal.reader import JournalReader
 from tui_app.locations import Locations
 from tui_app.render.formats import plural, span
 from tui_app.sentences import Line, sentence
+from tui_app.state.evaluation import TYPES
 from tui_app.state.fields import Fields
 from tui_app.state.view import RunView
 from tui_app.subprocesses import ensure_deployed
@@ -43,7 +45,6 @@ from tui_app.verbs.common import (
 
 POLL_SECONDS = 0.2
 TEND_EVERY = 50
-TYPES = ("evaluation.started", "evaluation.slice_failed", "evaluation.progressed", "evaluation.ended")
 
 
 @click.command()
@@ -92,7 +93,7 @@ def evaluate(
     if locations.target == "local":
         with deploying(sys.stderr) as on_start:
             ensure_deployed(locations, on_start)
-    args = {"step": plan.step, "prompts": plan.prompts, "slices": plan.slices}
+    args = msgspec.structs.asdict(plan)
     outcome = ask_for(locations, Verb.EVALUATE, run, args=args)
     if no_wait:
         return _said(as_json, {"id": outcome.intent, "run": run, **args, "outcome": None}, outcome.detail)

@@ -134,9 +134,7 @@ class ModalCalls:
                 call = trainer().evaluate_slice.spawn(*about)
         except NotFoundError as error:
             self.check_deployed()
-            raise NotDeployedError(
-                f"the deployed {APP} is too old for it; run: middlewatch deploy"
-            ) from error
+            raise NotDeployedError(_TOO_OLD) from error
         return str(call.object_id)
 
     def state(self, call_id: str) -> CallState:

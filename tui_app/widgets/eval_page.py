@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui_app.render.formats import age, metric, plural, short_age
+from tui_app.render.formats import NO_REASON, age, metric, numbered, plural, short_age
 from tui_app.render.glyphs import sparkline
 from tui_app.render.spans import Line, cut, fit, wrap
 from tui_app.widgets.evaluation_book import Asked
@@ -114,13 +114,8 @@ def _below(asked: Asked, cells: int) -> list[Line]:
 
 
 def _failure(failure: EvaluationNews, cells: int) -> list[Line]:
-    of = (
-        f"prompt {failure.first}"
-        if failure.first == failure.last
-        else f"prompts {failure.first}–{failure.last}"
-    )
-    head = f"✗ slice {failure.slice}, {of}: "
-    words = wrap(head + (failure.error or "it gave no reason"), cells - 5)
+    head = f"✗ slice {failure.slice}, {numbered('prompt', failure.first, failure.last)}: "
+    words = wrap(head + (failure.error or NO_REASON), cells - 5)
     shown = words[:ERROR_LINES]
     if len(words) > len(shown):
         shown[-1] = cut(shown[-1] + " …", cells - 5)

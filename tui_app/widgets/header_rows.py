@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tui_app.render.spans import SEPARATOR, Line, crop, flow, width
+from tui_app.render.spans import Line, crop, flow, joined, width
 from tui_app.widgets.sight import Sight
 from tui_app.widgets.words import MOST_NAME, at_risk, brief_gpus, commit, counters, headline, known
 
@@ -32,25 +32,17 @@ def in_rows(
     before = [safe] if rows == 2 else []
     loud = alert(cells - (width(safe) + GAP if before else 0))
     counted = [at_risk(view), counters(view)]
-    last = flow([*before, loud, *counted], cells)[0] if loud else _row([*before, *counted], cells)
+    last = flow([*before, loud, *counted], cells)[0] if loud else joined([*before, *counted], cells)
     if rows == 2:
         return [_titled(sight, [*fresh, *told, *([] if notes else [gpu])], cells), last]
-    return [_titled(sight, [], cells), _row([*told, *fresh, safe, gpu], cells), last]
+    return [_titled(sight, [], cells), joined([*told, *fresh, safe, gpu], cells), last]
 
 
 def _titled(sight: Sight, groups: Sequence[Line], cells: int) -> Line:
     """The headline with these groups; the run's name gives way where they do not fit."""
     title = headline(sight)
-    over = width(_row([title, *groups], 1000)) - cells
+    over = width(joined([title, *groups], 1000)) - cells
     room = len(sight.view.run) - over if over > 0 else MOST_NAME
-    rest = _row(groups, cells)
+    rest = joined(groups, cells)
     cropped = crop(headline(sight, max(SHORTEST_NAME, room)), max(cells // 2, cells - width(rest) - GAP))
-    return _row([cropped, *([rest] if rest else [])], cells)
-
-
-def _row(groups: Sequence[Line], cells: int) -> Line:
-    """The groups in one row, cut at its end."""
-    line: Line = []
-    for group in groups:
-        line += [SEPARATOR, *group] if line else group
-    return crop(line, cells)
+    return joined([cropped, *([rest] if rest else [])], cells)

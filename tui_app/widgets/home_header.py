@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui_app.render.spans import SEPARATOR, Line, crop
+from tui_app.render.spans import Line, crop, joined
 from tui_app.render.spans import width as width_of
 from tui_app.text_safety import plain
 from tui_app.widgets.lines import FlowWidget
@@ -50,19 +50,11 @@ class HomeHeader(FlowWidget):
             first = [*badge, *said, *name[1:]]
         notes: list[Line] = [[(note, "warn")] for note in self._notes]
         tally: list[Line] = [[(text, "text")] for text in by_state]
-        informed = watching(link, self._now)
+        informed, indent = watching(link, self._now), (" ", "text")
         if self.get_content_height(self.size, self.size, width) == 2:
-            return [_joined([first, *notes, *tally], width), _joined([informed], width, " ")]
-        return [first, _joined([*notes, *tally], width, " "), _joined([informed], width, " ")]
+            return [joined([first, *notes, *tally], width), [indent, *crop(informed, width - 1)]]
+        return [first, [indent, *joined([*notes, *tally], width - 1)], [indent, *crop(informed, width - 1)]]
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The same whatever there is to say."""
         return 2 if width >= WIDE_CELLS else 3
-
-
-def _joined(groups: Sequence[Line], cells: int, indent: str = "") -> Line:
-    """The groups in one row, cut at its end."""
-    line: Line = []
-    for group in groups:
-        line += [SEPARATOR, *group] if line else group
-    return crop([(indent, "text"), *line], cells)

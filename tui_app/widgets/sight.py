@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from remote.vocabulary.run_states import SILENT_AFTER_SECONDS, Freshness, freshness
+from remote.vocabulary.run_states import Freshness, freshness
 from tui_app.render.formats import NOT_REPORTED, ago
 from tui_app.state.cost import Prices
 from tui_app.state.levels import Level
@@ -61,14 +61,11 @@ class Sight(msgspec.Struct, frozen=True):
 
     @property
     def freshness(self) -> Freshness | None:
-        """How old our knowledge of a run that goes on is; None for one that has ended. A first boot may take
-        long and says nothing: what has never spoken is not late, but silent at last."""
+        """How old our knowledge of a run that goes on is; None for one that has ended."""
         if self.view.state.is_terminal:
             return None
-        age = self.sign_age or 0.0
-        if self.sign_at is None and age < SILENT_AFTER_SECONDS:
-            age = 0.0
-        return freshness(age, reachable=self.link.open(self.now))
+        spoken = self.sign_at is not None
+        return freshness(self.sign_age or 0.0, reachable=self.link.open(self.now), spoken=spoken)
 
     @property
     def sign_age(self) -> float | None:

@@ -82,6 +82,17 @@ def test_freshness_is_of_live_runs_and_of_our_own_link() -> None:
     assert ended["freshness"] is None
 
 
+def test_a_first_boot_is_late_nowhere_but_silent_at_last() -> None:
+    story = Story()
+    story.spawn()
+    booting = summary(story.view)
+    began = booting.view.last_event_at
+    assert began is not None
+    for age, word in ((40.0, "LIVE"), (61.0, "SILENT")):
+        assert seen(booting, STATUS, began + age).split()[0] == word
+        assert run_document(booting, STATUS, began + age, target="local")["freshness"] == word
+
+
 def test_an_unreachable_target_is_not_the_runs_silence() -> None:
     from msgspec.structs import replace
 

@@ -1,8 +1,10 @@
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from remote.local_cloud.blob_server import BlobServer
+from remote.local_cloud.blobs import ObjectStore
 from remote.local_cloud.store import Store
 
 
@@ -11,3 +13,16 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made = Store(tmp_path / "cloud.db")
     yield made
     made.close()
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> ObjectStore:
+    return ObjectStore(tmp_path / "objects")
+
+
+@pytest.fixture
+async def server(tmp_path: Path, objects: ObjectStore) -> AsyncIterator[BlobServer]:
+    made = BlobServer(objects, objects, tmp_path)
+    await made.start()
+    yield made
+    await made.close()

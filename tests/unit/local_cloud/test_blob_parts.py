@@ -9,24 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remote.local_cloud.blob_server import LINK_SECONDS, BlobServer
-from remote.local_cloud.blobs import ObjectStore
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.multipart import PartsError, listed, part_lengths, part_name
 
 DATA = [b"first", b"second", b"3"]
-
-
-@pytest.fixture
-def blobs(tmp_path):
-    return ObjectStore(tmp_path / "blobs")
-
-
-@pytest.fixture
-async def server(tmp_path, blobs):
-    made = BlobServer(blobs, blobs, tmp_path)
-    await made.start()
-    yield made
-    await made.close()
 
 
 async def send(method: str, url: str, body: bytes) -> tuple[int, str]:
@@ -48,28 +34,28 @@ def listing(data: list[bytes]) -> bytes:
     return f"<CompleteMultipartUpload>\n{''.join(parts)}\n</CompleteMultipartUpload>".encode()
 
 
-async def test_parts_become_one_blob_and_are_gone(server, blobs, tmp_path):
+async def test_parts_become_one_blob_and_are_gone(server, objects, tmp_path):
     blob_id = new_id("bl")
     await put_parts(server, blob_id)
-    assert not blobs.has(blob_id)
+    assert not objects.has(blob_id)
     status, text = await send("POST", server.link("POST", "blob", blob_id), listing(DATA))
     digests = b"".join(hashlib.md5(part).digest() for part in DATA)
     assert (status, f"{hashlib.md5(digests).hexdigest()}-3" in text) == (200, True)
-    assert blobs.path(blob_id).read_bytes() == b"".join(DATA)
+    assert objects.path(blob_id).read_bytes() == b"".join(DATA)
     assert not [path for path in (tmp_path / "parts").rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("given", [[*DATA, b"never sent"], [b"first", b"other", b"3"], []])
-async def test_what_has_not_come_as_it_is_said_makes_no_blob(server, blobs, given):
+async def test_what_has_not_come_as_it_is_said_makes_no_blob(server, objects, given):
     blob_id = new_id("bl")
     await put_parts(server, blob_id)
     link = server.link("POST", "blob", blob_id)
     assert (await send("POST", link, listing(given)))[0] == 400
-    assert not blobs.has(blob_id)
+    assert not objects.has(blob_id)
     assert (await send("POST", link, listing(DATA)))[0] == 200
 
 
-async def test_a_part_has_a_link_and_a_size_of_its_own(server, blobs):
+async def test_a_part_has_a_link_and_a_size_of_its_own(server, objects):
     blob_id = new_id("bl")
     link = server.link("PUT", "part", part_name(blob_id, 1), length=5)
     assert (await send("PUT", link, b"too long"))[0] == 413

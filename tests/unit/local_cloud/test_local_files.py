@@ -7,23 +7,9 @@ import pytest
 from modal_proto import api_pb2
 
 from remote.local_cloud.blob_server import BlobServer
-from remote.local_cloud.blobs import ObjectStore
 from remote.local_cloud.ids import new_id
 from remote.local_cloud.logs import STDOUT, LogFilter, Logs, LogTail, Origin
 from remote.local_cloud.source_mounts import SourceMounts
-
-
-@pytest.fixture
-def objects(tmp_path):
-    return ObjectStore(tmp_path / "objects")
-
-
-@pytest.fixture
-async def server(tmp_path, objects):
-    made = BlobServer(objects, objects, tmp_path)
-    await made.start()
-    yield made
-    await made.close()
 
 
 async def status(method: str, url: str, body: bytes = b"") -> int:
