@@ -13,9 +13,10 @@ checks its own preconditions again when it carries an intent out.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from remote.vocabulary.commands import Verb
 from remote.vocabulary.run_states import RunState
@@ -34,8 +35,7 @@ class Danger(StrEnum):
     DESTRUCTIVE = "destructive"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class Action(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that can be done. ``verb`` is None for what stays on the operator's side."""
 
     id: str

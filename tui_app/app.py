@@ -24,18 +24,18 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from styles import sheet
+from tui_app.acting_feed import ActingFeed, Wish
 from tui_app.actions import ACTIONS, Action, Danger, aim
 from tui_app.arming import HOW, Arming
 from tui_app.desk import Desk
-from tui_app.feed import ActingFeed, Feed, Wish
+from tui_app.feed import Feed
+from tui_app.least_size import fits
 from tui_app.locations import TARGETS, Locations
 from tui_app.options import AS_USUAL, Options
 from tui_app.remembered import Layout, load, save
 from tui_app.render.glyphs import ascii_only
 from tui_app.ringing import Ringer
 from tui_app.screens.desk_screen import DeskScreen
-from tui_app.screens.home import HomeScreen
-from tui_app.screens.run import RunScreen
 from tui_app.screens.tabs import TABS
 from tui_app.state.cost import at_stake
 from tui_app.state.view import RunView
@@ -46,10 +46,13 @@ from tui_app.widgets.status_line import Report
 
 if TYPE_CHECKING:
     from tui_app.lookup import Wanted
+    from tui_app.screens.home import HomeScreen
+    from tui_app.screens.run import RunScreen
 
 FASTEST_SECONDS = 0.125
 PULSE_SECONDS = 0.25
 FIRST_LOOK_SECONDS = 0.05
+TOO_SMALL = "too-small"
 SETTLED_SECONDS = 0.5
 """After so long the first screen stands, and other work may begin."""
 SLOW_PULSES = 4
@@ -115,7 +118,7 @@ class Middlewatch(TerminalApp[int]):
 
     def get_default_screen(self) -> Screen[None]:
         """The run that was asked for, else home; without a blank screen before it."""
-        screen = HomeScreen() if self._first_run is None else RunScreen(self._first_run)
+        screen = _home() if self._first_run is None else _run(self._first_run)
         screen._push_result_callback(screen, None)  # as push_screen does, so that it can be switched
         return screen
 
@@ -144,13 +147,13 @@ class Middlewatch(TerminalApp[int]):
 
     def on_resize(self, event: Resize) -> None:
         """Say so where the terminal is too small, and stop saying it when it is not."""
-        from tui_app.screens.too_small import TooSmallScreen, too_small
-
-        shown = isinstance(self.screen, TooSmallScreen)
-        if too_small(event.size) and not shown:
-            self.push_screen(TooSmallScreen())
-        elif shown and not too_small(event.size):
+        shown = self.screen.name == TOO_SMALL
+        if shown and fits(*event.size):
             self.pop_screen()
+        elif not shown and not fits(*event.size):
+            from tui_app.screens.too_small import TooSmallScreen
+
+            self.push_screen(TooSmallScreen(name=TOO_SMALL))
 
     def _arrive(self) -> None:
         """Called by the feed's thread: at most one message is under way."""
@@ -218,7 +221,7 @@ class Middlewatch(TerminalApp[int]):
     def open_run(self, run: str) -> None:
         """Show this run."""
         self._watch(run)
-        self.switch_screen(RunScreen(run))
+        self.switch_screen(_run(run))
 
     def open_tab(self, tab_id: str, run: str | None) -> None:
         """Show another side of this run, over the screen that shows it or its list."""
@@ -238,7 +241,7 @@ class Middlewatch(TerminalApp[int]):
     def open_home(self, selected: str | None = None) -> None:
         """Show the list of runs, with the cursor on ``selected``."""
         self._watch(None)
-        self.switch_screen(HomeScreen(selected))
+        self.switch_screen(_home(selected))
 
     def keep_layout(self, layout: Layout) -> None:
         """Remember how the operator looks at things, off the loop."""
@@ -328,6 +331,7 @@ class Middlewatch(TerminalApp[int]):
         return command.replace("middlewatch", f"middlewatch --target {self.locations.target}", 1)
 
     def _spawn_form(self) -> None:
+        from tui_app.screens.home import HomeScreen
         from tui_app.screens.spawn import SpawnScreen
 
         def decided(wish: Wish | None) -> None:
@@ -354,8 +358,8 @@ class Middlewatch(TerminalApp[int]):
             yield SystemCommand(f"tab {tab.label} ({tab.key})", tab.help, lambda t=tab: desk.action_tab(t.id))
         yield SystemCommand("arm, disarm (W)", "whether keys act on MODAL", self.toggle_arming)
         yield SystemCommand("help (?)", "every key, and what it would do now", desk.action_help)
-        if isinstance(desk, RunScreen):
-            yield SystemCommand("back (esc)", "to the list of runs", desk.action_back)
+        if (back := getattr(desk, "action_back", None)) is not None:
+            yield SystemCommand("back (esc)", "to the screen before", back)
         yield SystemCommand("quit (q)", ACTIONS["quit"].help, desk.action_leave)
 
     def _fatal_error(self) -> None:
@@ -372,6 +376,18 @@ class Middlewatch(TerminalApp[int]):
     def action_interrupt(self) -> None:
         """Ctrl-C: leave, with the status that shells expect."""
         self.exit(130)
+
+
+def _home(selected: str | None = None) -> HomeScreen:
+    from tui_app.screens.home import HomeScreen
+
+    return HomeScreen(selected)
+
+
+def _run(run: str) -> RunScreen:
+    from tui_app.screens.run import RunScreen
+
+    return RunScreen(run)
 
 
 def _ensure_watcher(feed: ActingFeed) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -141,6 +140,8 @@ def _fail_by_kind(error: Exception, arguments: list[str]) -> ExitCode:
 def _fail(message: str, code: ExitCode, arguments: list[str]) -> ExitCode:
     """One line; only the last words of another program may follow it."""
     if "--json" in arguments:
+        import json
+
         print(json.dumps({"error": message, "exit": int(code)}), file=sys.stderr)
         return code
     first, *rest = plain_lines(message) or [""]

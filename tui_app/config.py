@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from tui_app.locations import TARGETS, config_file
 from tui_app.state.cost import Prices
@@ -32,8 +33,7 @@ class SettingError(ValueError):
     """A setting has a value that is not allowed, or the file cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """A value and where it came from."""
 
     value: str

@@ -12,16 +12,15 @@ nothing of widgets, and a read-only feed has no way to ask for anything.
 from __future__ import annotations
 
 import contextlib
-import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from remote.vocabulary.commands import OutcomeState, Verb
 from remote.vocabulary.events import EventError, decode
 from tui_app.chronicle import gap_before, line_of
 from tui_app.journal.reader import (
@@ -32,16 +31,16 @@ from tui_app.journal.reader import (
     WatcherStatus,
 )
 from tui_app.locations import Locations, UnsafeStateError
+from tui_app.news import Finding, History, News
 from tui_app.state.points import STEP, Point, point_in
 from tui_app.state.view import RunView
+from tui_app.text_safety import shown
 from tui_app.widgets.event_list import EventLine
 from tui_app.widgets.status_line import Report
 
 if TYPE_CHECKING:
     from tui_app.lookup import Lookup, Wanted
-    from tui_app.render.buckets import Track
     from tui_app.state.alert_book import Alert
-    from tui_app.widgets.records import Record
 
 PERIOD_SECONDS = 0.1
 LOOK_AGAIN_SECONDS = 0.5
@@ -52,37 +51,6 @@ BATCH_ROWS = 2_500
 MAX_WAITING_ROWS = 5_000
 FIRST_LINES = 2_000
 """How many of a run's sentences are read when it is opened; `middlewatch logs` has all of them."""
-
-
-class History(msgspec.Struct, frozen=True):
-    """New rows of the watched run, oldest first; ``fresh`` where they begin a run anew, with the curves up
-    to there if the journal has them."""
-
-    run: str
-    fresh: bool
-    points: list[Point]
-    lines: list[EventLine]
-    track: Track | None = None
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """New records of what a tab wants, oldest first; ``fresh`` where they begin it anew."""
-
-    wanted: Wanted
-    fresh: bool
-    records: list[Record]
-
-
-class News(msgspec.Struct):
-    """What happened since the last take; ``runs`` None where that did not change."""
-
-    runs: list[RunSummary] | None = None
-    status: WatcherStatus | None = None
-    alerts: list[Alert] | None = None
-    trouble: str | None = None
-    histories: list[History] = msgspec.field(default_factory=list)
-    findings: list[Finding] = msgspec.field(default_factory=list)
-    reports: list[Report] = msgspec.field(default_factory=list)
 
 
 class Feed:
@@ -114,6 +82,7 @@ class Feed:
         self._looked_at = 0.0
         self._alerts_at = 0.0
         self._told_trouble: str | None = None
+        self._bugs: dict[str, Path | None] = {}
         self._thread = threading.Thread(target=self._run, name="journal-feed", daemon=True)
 
     def start(self) -> None:
@@ -150,6 +119,8 @@ class Feed:
                 self._round()
             except (JournalError, sqlite3.Error, EventError, UnsafeStateError, OSError) as error:
                 self._reopen(str(error))
+            except Exception as error:
+                self._reopen(self._bug(error))
             self._looked.set()
             self._stop.wait(PERIOD_SECONDS)
         self._drop_reader()
@@ -185,6 +156,16 @@ class Feed:
         self._drop_reader()
         self._trouble(why)
         self._stop.wait(LOOK_AGAIN_SECONDS)
+
+    def _bug(self, error: Exception) -> str:
+        """What is not expected must not end the news without a word. One report for each, however often."""
+        what = shown(f"{type(error).__name__}: {error}", 120)
+        if what not in self._bugs:
+            from tui_app.crash_report import write
+
+            self._bugs[what] = write(error, self.locations.state)
+        where = self._bugs[what]
+        return f"a bug of middlewatch: {what}" + (f" (report: {where})" if where is not None else "")
 
     def _drop_reader(self) -> None:
         if self._reader is not None:
@@ -307,73 +288,3 @@ class _Position(msgspec.Struct):
     row: int = 0
     step: int = 0
     begun: bool = False
-
-
-class Wish(msgspec.Struct, frozen=True):
-    """What the operator decided: ``attempt`` is the one that it is aimed at, None for none."""
-
-    verb: Verb
-    run: str
-    attempt: int | None = None
-    args: Mapping[str, Any] = msgspec.field(default_factory=dict)
-
-    @property
-    def words(self) -> str:
-        """``checkpoint sort-digits``."""
-        return f"{self.verb} {self.run}"
-
-
-class ActingFeed(Feed):
-    """A feed that can also ask for things: it writes intents and reports what becomes of them."""
-
-    def __init__(
-        self,
-        locations: Locations,
-        *,
-        on_news: Callable[[], None] = lambda: None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        super().__init__(locations, on_news=on_news, clock=clock)
-        self._wishes: queue.SimpleQueue[Wish] = queue.SimpleQueue()
-        self._asked: dict[str, tuple[Wish, float, OutcomeState | None]] = {}
-
-    def ask(self, wish: Wish) -> None:
-        """Write it down as an intent; reports follow in `take`."""
-        self._wishes.put(wish)
-
-    def report(self, state: str, text: str) -> None:
-        """Say something on the status line, from any thread."""
-        self._tell(report=Report(state, text, self._clock()))
-
-    def _round(self) -> None:
-        self._submit()
-        super()._round()
-
-    def _submit(self) -> None:
-        if self._wishes.empty():
-            return
-        from tui_app.requests import submit
-
-        while not self._wishes.empty():
-            wish = self._wishes.get()
-            try:
-                intent = submit(self.locations, wish.verb, wish.run, attempt=wish.attempt, args=wish.args)
-            except (JournalError, UnsafeStateError, sqlite3.Error, OSError, msgspec.MsgspecError) as error:
-                self.report("failed", f"{wish.words}: {error}")
-                continue
-            self._asked[intent.id] = (wish, intent.expires_at, None)
-            self.report("sent", f"{wish.words}: written down, the watcher has not answered yet")
-
-    def _extras(self, reader: JournalReader) -> None:
-        for intent_id, (wish, expires_at, known) in list(self._asked.items()):
-            outcome = reader.outcome(intent_id)
-            if outcome is None:
-                if self._clock() > expires_at:
-                    del self._asked[intent_id]
-                    self.report("expired", f"{wish.words}: no watcher answered in time; nothing was done")
-                continue
-            if outcome.state is not known:
-                self.report(str(outcome.state), f"{wish.words}: {outcome.detail}")
-                self._asked[intent_id] = (wish, expires_at, outcome.state)
-            if outcome.state.is_final:
-                del self._asked[intent_id]

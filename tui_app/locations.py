@@ -9,8 +9,9 @@ The files are SQLite's and belong on a node-local disk.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 TARGETS = ("local", "modal")
 
@@ -37,8 +38,7 @@ def local_cloud_state() -> Path:
     return Path(given) if given else state_home() / "local-cloud"
 
 
-@dataclass(frozen=True, slots=True)
-class Locations:
+class Locations(msgspec.Struct, frozen=True):
     """The files of one target."""
 
     target: str

@@ -8,7 +8,6 @@ A viewer may use it: it reads one small file and imports no modal.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tui_app.locations import TARGETS, local_cloud_state
@@ -42,6 +41,8 @@ def cloud_running() -> bool:
 
 def _live_client() -> dict[str, Any] | None:
     """The daemon's `client.json`, if the process that wrote it still lives."""
+    import json
+
     import psutil  # 20 ms that most of a viewer's calls do not need
 
     try:

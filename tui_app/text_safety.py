@@ -25,19 +25,20 @@ _LONGEST_SEQUENCE = 4096
 _NOTE_LENGTH = 16
 
 _STRING_BODY = rf"[^\x07\x1b\x9c]{{0,{_LONGEST_SEQUENCE}}}"
-_SEQUENCE = re.compile(
+_SEQUENCE = (
     rf"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f]){_STRING_BODY}(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, SOS, PM, APC
     r"|(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,16}[@-~]"  # CSI
     r"|\x1b[ -/]{1,16}[0-~]"  # such as character sets
     r"|\x1b[\]PX^_\[]?"  # torn: the introducer alone
     r"|[\x90\x98\x9b\x9d-\x9f]"
 )
-_UNSAFE = re.compile(
+_UNSAFE = (
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _SIGNS = {**{chr(c): chr(0x2400 + c) for c in range(0x20)}, "\x7f": "␡", "\t": "    ", "\n": "↵"}
-_LINE_END = re.compile("\r\n|[\n\u2028\u2029]")
+_LINE_END = "\r\n|[\n\u2028\u2029]"
+"""Patterns, compiled when the first text needs them: most are ASCII, and a screen waits for this module."""
 
 
 def plain(text: object, limit: int = LIMIT) -> str:
@@ -50,14 +51,14 @@ def plain(text: object, limit: int = LIMIT) -> str:
     if _is_plain(line, limit):
         return line
     beyond = max(0, len(line) - 4 * limit)
-    line = _SEQUENCE.sub("", line[: 4 * limit])
-    line = _UNSAFE.sub(_sign, _last_piece(line.replace("\r\n", "\n")))
+    line = re.sub(_SEQUENCE, "", line[: 4 * limit])
+    line = re.sub(_UNSAFE, _sign, _last_piece(line.replace("\r\n", "\n")))
     return _cut(line, limit, beyond)
 
 
 def plain_lines(text: object, limit: int = LIMIT) -> list[str]:
     """The lines of a longer text, each made `plain`; at most LINES_LIMIT of them."""
-    return [plain(line, limit) for line in _LINE_END.split(str(text))[:LINES_LIMIT]]
+    return [plain(line, limit) for line in re.split(_LINE_END, str(text))[:LINES_LIMIT]]
 
 
 def redact(text: str, secrets: Iterable[str] | None = None) -> str:
@@ -89,7 +90,7 @@ def _held() -> tuple[str, ...]:
 
 
 def _is_plain(line: str, limit: int) -> bool:
-    return len(line) <= limit and (line.isascii() or not _UNSAFE.search(line)) and line.isprintable()
+    return len(line) <= limit and (line.isascii() or not re.search(_UNSAFE, line)) and line.isprintable()
 
 
 def _cut(line: str, limit: int, beyond: int) -> str:

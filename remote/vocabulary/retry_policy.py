@@ -12,11 +12,10 @@ before retry k. A preemption is not a failure and never uses up a retry.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How often, and after what delays, a failed attempt is run again."""
 
     max_retries: int

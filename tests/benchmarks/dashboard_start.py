@@ -1,7 +1,8 @@
 """From the command to a screen that is complete: a recorded run of 12 metrics × 10,000 steps.
 
-Complete is the first moment from which on 98 % of all cells stay as they are when nothing more comes; the
-same rule for everybody. The peer shows its first chart earlier than that: a row of its own says when.
+Complete is the first moment from which on 95 % of what is written on the screen in the end is there and
+stays; the same rule for everybody. The peer shows its first chart earlier than that: a row of its own says
+when.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from conftest import Open
 from run_story import Journal
 
 from tui_app.desk import Desk
+from tui_app.journal.reader import JournalReader, RunSummary
 from tui_app.locations import Locations
 
 SECRET = "Bearer hf_abcdefghijklmnopqrstuvwx"
@@ -42,3 +43,22 @@ async def test_a_crash_says_two_lines_and_writes_a_private_report(
         assert SECRET not in text
         assert "token =" not in said.getvalue()
     assert "middlewatch broke: ValueError" in said.getvalue()
+
+
+async def test_a_bug_in_reading_is_said_and_reported_once_and_news_go_on(
+    journal: Journal, open_board: Open, locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.story().begin().steps(5)
+    sound = JournalReader.views
+
+    def broken(self: JournalReader) -> list[RunSummary]:
+        raise KeyError(SECRET)
+
+    async with open_board() as board:
+        await board.until(lambda: board.app.desk.summaries)
+        monkeypatch.setattr(JournalReader, "views", broken)
+        await board.until(lambda: "a bug of middlewatch: KeyError" in board.text)
+        assert SECRET not in board.words
+        monkeypatch.setattr(JournalReader, "views", sound)
+        await board.until(lambda: "a bug of middlewatch" not in board.text)
+    assert len(list((locations.state / "crashes").glob("*.txt"))) == 1

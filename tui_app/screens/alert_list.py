@@ -8,8 +8,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from remote.vocabulary.commands import Verb
+from tui_app.acting_feed import Wish
 from tui_app.desk import Desk
-from tui_app.feed import Wish
 from tui_app.render.formats import plural
 from tui_app.screens.tab import TabScreen
 from tui_app.state.alert_book import Alert

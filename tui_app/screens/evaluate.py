@@ -16,10 +16,10 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input
 
 from remote.vocabulary.commands import Verb
+from tui_app.acting_feed import Wish
 from tui_app.actions import Action
 from tui_app.evaluating import hour_of, plan_costs
 from tui_app.evaluation_plan import MOST_DIGITS, MOST_PROMPTS, MOST_SLICES, Plan, PlanError, planned, typed
-from tui_app.feed import Wish
 from tui_app.render.spans import Line, crop, wrap
 from tui_app.screens.dialog import Dialog
 from tui_app.state.cost import Cost

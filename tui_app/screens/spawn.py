@@ -14,7 +14,7 @@ from textual.events import DescendantFocus
 from textual.widgets import Button, Input
 
 from remote.vocabulary.commands import Verb
-from tui_app.feed import Wish
+from tui_app.acting_feed import Wish
 from tui_app.render.spans import Line, crop, wrap
 from tui_app.run_fields import FIELDS, LONGEST, Field, Section, command, config, initial, troubles
 from tui_app.screens.dialog import Dialog

@@ -7,17 +7,10 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 
+from tui_app.least_size import COLUMNS, ROWS
 from tui_app.screens.dialog import Dialog
 from tui_app.widgets.prose import Prose
-
-LEAST = Size(80, 24)
-
-
-def too_small(size: Size) -> bool:
-    """Whether nothing sensible can be shown in this size."""
-    return size.width < LEAST.width or size.height < LEAST.height
 
 
 class TooSmallScreen(Dialog[None]):
@@ -35,7 +28,7 @@ class TooSmallScreen(Dialog[None]):
         self.query_one(Prose).write(
             [
                 [(f"Terminal too small: {now.width}x{now.height}", "strong")],
-                [(f"Middlewatch needs {LEAST.width}x{LEAST.height}.", "text")],
+                [(f"Middlewatch needs {COLUMNS}x{ROWS}.", "text")],
                 [("Enlarge it; q quits, runs go on.", "quiet")],
             ]
         )

@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from enum import Enum, StrEnum
-from typing import NamedTuple
+
+import msgspec
 
 from remote.vocabulary.events import Event
 from tui_app.state.alert_memory import Memory
@@ -33,7 +34,7 @@ class Level(Enum):
     FIRING = 2
 
 
-class Finding(NamedTuple):
+class Finding(msgspec.Struct, frozen=True):
     """A rule's word on one look; text and evidence matter only where it is FIRING."""
 
     level: Level
@@ -43,7 +44,7 @@ class Finding(NamedTuple):
     """Where it differs from the rule's."""
 
 
-class Look(NamedTuple):
+class Look(msgspec.Struct, frozen=True):
     """What a rule sees. ``event`` is None where only time has passed."""
 
     view: RunView
@@ -56,7 +57,7 @@ class Look(NamedTuple):
 Judge = Callable[[Look], Finding | None]
 
 
-class Rule(NamedTuple):
+class Rule(msgspec.Struct, frozen=True):
     """``calm_looks`` in a row, over ``calm_seconds``, clear its alert; ``firing_looks`` raise it."""
 
     id: str

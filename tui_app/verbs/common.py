@@ -6,10 +6,8 @@ Every refusal is a `CommandError` with one line that names the value and what is
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
-import shlex
 import shutil
 import sys
 import time
@@ -23,13 +21,12 @@ from tui_app.choosing import choose_target, known_target
 from tui_app.config import Setting, SettingError, load, load_prices, modal_token_origin
 from tui_app.exit_codes import CommandError, ExitCode
 from tui_app.journal.reader import JournalMissingError, JournalReader, RunSummary, WatcherStatus
+from tui_app.least_size import COLUMNS, ROWS, fits
 from tui_app.locations import TARGETS, Locations
 from tui_app.state.cost import Prices
 from tui_app.targets import CLOUD_IS_DOWN, cloud_running
 from tui_app.text_safety import plain
-from tui_app.watcher_launch import ensure_watcher, watcher_running
 
-MIN_COLUMNS, MIN_ROWS = 80, 24
 MAX_NAMES_SHOWN = 12
 APPEAR_SECONDS = 3.0
 _RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}\Z")
@@ -60,6 +57,10 @@ def on_alert_option(command: _Command) -> _Command:
 
 def hooked_watcher(locations: Locations, on_alert: str | None) -> None:
     """A watcher records, with this command for alerts if one is given. CommandError, WatcherStartError."""
+    import shlex
+
+    from tui_app.watcher_launch import ensure_watcher
+
     try:
         words = None if on_alert is None else shlex.split(on_alert)
     except ValueError as error:
@@ -175,6 +176,8 @@ def require_target(locations: Locations) -> None:
 
 def status_of(locations: Locations, reader: JournalReader | None) -> tuple[WatcherStatus | None, bool]:
     """What the watcher last said, and whether one is alive."""
+    from tui_app.watcher_launch import watcher_running
+
     return (reader.status() if reader is not None else None), watcher_running(locations)
 
 
@@ -191,10 +194,9 @@ def require_size() -> None:
     """CommandError for a terminal too small; one that does not say its size is let through."""
     with contextlib.suppress(OSError):
         columns, rows = os.get_terminal_size(sys.stdout.fileno())
-        if columns and rows and (columns < MIN_COLUMNS or rows < MIN_ROWS):
+        if columns and rows and not fits(columns, rows):
             raise CommandError(
-                f"the terminal is {columns}x{rows}; at least {MIN_COLUMNS}x{MIN_ROWS} is needed "
-                "(or use --plain)",
+                f"the terminal is {columns}x{rows}; at least {COLUMNS}x{ROWS} is needed (or use --plain)",
                 ExitCode.REFUSED,
             )
 
@@ -233,6 +235,8 @@ def echo(lines: Sequence[str]) -> None:
 
 def echo_json(document: object) -> None:
     """Print one line of JSON in ASCII: no control character survives in it."""
+    import json
+
     echo([json.dumps(document, ensure_ascii=True, allow_nan=False)])
 
 

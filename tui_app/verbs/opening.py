@@ -5,13 +5,13 @@ What it does not need is imported where it does: whoever opens the dashboard wai
 
 from __future__ import annotations
 
-import gc
 import sys
 
 import click
 
 from tui_app.choosing import remember_target
 from tui_app.exit_codes import ExitCode
+from tui_app.fast_imports import fast_imports
 from tui_app.locations import Locations
 from tui_app.verbs.common import (
     echo,
@@ -63,8 +63,8 @@ def open_(
         return _open_plain(locations, run, read_only)
     require_size()
     locations.prepare()
-    gc.disable()  # as `run_app` does, already for the imports
-    from tui_app.app import run_app
+    with fast_imports():
+        from tui_app.app import run_app
     from tui_app.options import options_of
 
     ascii_only = None if drawn == "auto" else drawn == "yes"
