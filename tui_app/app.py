@@ -18,31 +18,26 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Event, Key, MouseDown, Resize
+from textual.events import Resize
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 
 from styles import sheet
-from tui_app.acting_feed import ActingFeed, Wish
-from tui_app.actions import ACTIONS, Action, Danger, aim
-from tui_app.arming import HOW, Arming
-from tui_app.desk import Desk
+from tui_app.acting_app import ActingApp
+from tui_app.acting_feed import ActingFeed
+from tui_app.actions import ACTIONS
 from tui_app.feed import Feed
 from tui_app.least_size import fits
-from tui_app.locations import TARGETS, Locations
+from tui_app.locations import Locations
 from tui_app.options import AS_USUAL, Options
 from tui_app.remembered import Layout, load, save
 from tui_app.render.glyphs import ascii_only
 from tui_app.ringing import Ringer
 from tui_app.screens.desk_screen import DeskScreen
 from tui_app.screens.tabs import TABS
-from tui_app.state.cost import at_stake
-from tui_app.state.view import RunView
-from tui_app.terminal import TerminalApp
 from tui_app.theme import MIDDLEWATCH, chosen
 from tui_app.widgets.lines import ASCII_CLASS
-from tui_app.widgets.status_line import Report
 
 if TYPE_CHECKING:
     from tui_app.lookup import Wanted
@@ -59,7 +54,7 @@ SLOW_PULSES = 4
 """Pulses between two ticks while nothing happens: ages then change once a second."""
 
 
-class Middlewatch(TerminalApp[int]):
+class Middlewatch(ActingApp):
     """Home and run screens over one target's journal."""
 
     CSS_PATH = sheet("app")
@@ -83,15 +78,13 @@ class Middlewatch(TerminalApp[int]):
         start_watcher: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__()
+        actor = None if read_only else ActingFeed(locations, on_news=self._arrive, clock=clock)
+        super().__init__(locations, actor, rw=rw, clock=clock)
+        self.feed: Feed = actor or Feed(locations, on_news=self._arrive, clock=clock)
         theme = chosen(os.environ)
         self.register_theme(theme)
         self.set_reactive(Middlewatch.theme, theme.name)
         self.stylesheet.set_variables(self.get_css_variables())
-        self.locations, self.read_only = locations, read_only
-        self.clock = clock
-        self.arming = Arming(locations.target, read_only, clock() if rw else None)
-        self.desk = Desk(locations.target)
         self.desk.prices = options.prices
         self.layout_kept = load(locations.state)
         self._ringer = Ringer(options.bell, options.osc9)
@@ -102,8 +95,6 @@ class Middlewatch(TerminalApp[int]):
         self._waiting: Timer | None = None
         self._pulses = 0
         self._start_watcher = start_watcher and not read_only
-        self._actor = None if read_only else ActingFeed(locations, on_news=self._arrive, clock=clock)
-        self.feed: Feed = self._actor or Feed(locations, on_news=self._arrive, clock=clock)
         if ascii_only(os.environ, sys.stdout.encoding) if ascii_art is None else ascii_art:
             self.add_class(ASCII_CLASS)
 
@@ -248,101 +239,6 @@ class Middlewatch(TerminalApp[int]):
         if layout != self.layout_kept:
             self.layout_kept = layout
             threading.Thread(target=save, args=(self.locations.state, layout), daemon=True).start()
-
-    def say(self, state: str, text: str) -> None:
-        """Put a sentence on the status line."""
-        self.desk.report = Report(state, text, self.clock())
-        self.tick()
-
-    def perform(self, action_id: str, run: str | None) -> None:
-        """What a verb's key does: refuse with a sentence, ask first where it costs, or ask for it."""
-        action = ACTIONS[action_id]
-        summary = self.desk.summaries.get(run or "")
-        view = summary.view if summary is not None else None
-        refusal = self.arming.refusal(action.label, self.clock()) or action.refusal(view)
-        if refusal is not None:
-            self.say("refused", refusal)
-        elif action.id == "spawn":
-            self._spawn_form()
-        elif view is not None and action.id == "evaluate":
-            from tui_app.screens.evaluate import ask_for_evaluation
-
-            ask_for_evaluation(self, action, view)
-        elif view is not None and action.danger is not Danger.NONE:
-            self._confirm(action, view)
-        elif view is not None:
-            self._ask(action, view)
-
-    def toggle_arming(self) -> None:
-        """Let keys act on this target, or no longer."""
-        target = self.locations.target.upper()
-        if self.read_only:
-            self.say("refused", "this dashboard is read-only")
-        elif self.locations.target == TARGETS[0]:
-            self.say("done", f"{target} is always armed")
-        else:
-            self.arming = self.arming.toggled(self.clock())
-            armed = self.arming.armed(self.clock())
-            self.say(
-                "done", f"keys act on {target} now; W disarms" if armed else f"{target} is disarmed; {HOW}"
-            )
-
-    async def on_event(self, event: Event) -> None:
-        """Every key begins the idle time anew, before it does what it is for."""
-        if isinstance(event, Key | MouseDown):
-            self.arming = self.arming.touched(self.clock())
-        await super().on_event(event)
-
-    def _confirm(self, action: Action, view: RunView) -> None:
-        from tui_app.screens.confirm import ConfirmScreen
-
-        def decided(yes: bool | None) -> None:
-            if yes:
-                self._ask(action, view)
-            else:
-                self.say("cancelled", f"{action.label} {view.run}: nothing was done")
-
-        typed = action.danger is Danger.DESTRUCTIVE and self.locations.target != TARGETS[0]
-        stake = at_stake(view, self.clock(), self.desk.prices)
-        twin = self.twin(action.cli(view.run))
-        self.push_screen(ConfirmScreen(action, view, twin, at_stake=stake, typed=typed), decided)
-
-    def _ask(self, action: Action, view: RunView) -> None:
-        if self._actor is None or action.verb is None:
-            return
-        if (refusal := self.arming.refusal(action.label, self.clock())) is not None:
-            self.say("refused", refusal)
-            return
-        attempt = None if view.state.is_terminal else aim(view)
-        self._actor.ask(Wish(action.verb, view.run, attempt, action.args(view)))
-
-    def ask(self, wish: Wish) -> None:
-        """Write a wish down, unless this dashboard only looks. Whether keys may act is the caller's matter: a
-        wish about our own alerts touches no run, and so needs no arming."""
-        if self._actor is None:
-            self.say("refused", f"{wish.words}: this dashboard is read-only")
-        else:
-            self._actor.ask(wish)
-
-    def twin(self, command: str) -> str:
-        """The command line that does the same here: with the target where it is not the default."""
-        if self.locations.target == TARGETS[0]:
-            return command
-        return command.replace("middlewatch", f"middlewatch --target {self.locations.target}", 1)
-
-    def _spawn_form(self) -> None:
-        from tui_app.screens.home import HomeScreen
-        from tui_app.screens.spawn import SpawnScreen
-
-        def decided(wish: Wish | None) -> None:
-            if wish is not None and self._actor is not None:
-                self._actor.ask(wish)
-                for home in (screen for screen in self.screen_stack if isinstance(screen, HomeScreen)):
-                    home.expect(wish.run)
-            else:
-                self.say("cancelled", "spawn: nothing was started")
-
-        self.push_screen(SpawnScreen(set(self.desk.summaries), self.twin), decided)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the same table as the keys."""

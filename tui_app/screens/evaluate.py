@@ -28,7 +28,7 @@ from tui_app.text_safety import plain
 from tui_app.widgets.prose import Prose
 
 if TYPE_CHECKING:
-    from tui_app.app import Middlewatch
+    from tui_app.acting_app import ActingApp
 
 TEXT_CELLS, NOTE_CELLS = 66, 31
 FIELDS = {"step": "step", "prompts": "prompts", "slices": "containers"}
@@ -42,7 +42,7 @@ KEYS: Line = [
 ]
 
 
-def ask_for_evaluation(board: Middlewatch, action: Action, view: RunView) -> None:
+def ask_for_evaluation(board: ActingApp, action: Action, view: RunView) -> None:
     """Show the form, and ask for what comes of it, if keys may still act by then."""
 
     def decided(wish: Wish | None) -> None:
