@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS functions(
   definition BLOB NOT NULL, handle BLOB NOT NULL, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS autoscalers(function_id TEXT PRIMARY KEY, settings BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS classes(class_id TEXT PRIMARY KEY, app_id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS rollovers(app_id TEXT PRIMARY KEY, version INTEGER NOT NULL);
 """
 
 HEARTBEAT_LOST_SECONDS = 60.0
@@ -50,12 +51,15 @@ class Function:
         self.definition = api_pb2.Function.FromString(row["definition"])
         self.handle = api_pb2.FunctionHandleMetadata.FromString(row["handle"])
         self.data = api_pb2.FunctionData.FromString(row["data"])
+        self._rolled_over: int = row["rolled_over"] or 0
 
     @functools.cached_property
     def key(self) -> str:
-        """What a container of it is good for: the same code, mounts, secrets, volumes, parameters."""
+        """What a container of it is good for: the same code, mounts, secrets, volumes, parameters, and no
+        rollover in between."""
         definition = self.definition.SerializeToString(deterministic=True)
-        return hashlib.sha256(definition + self.params).hexdigest()[:32]
+        since = self._rolled_over.to_bytes(8, "big") if self._rolled_over else b""
+        return hashlib.sha256(definition + self.params + since).hexdigest()[:32]
 
     @property
     def has_parameters(self) -> bool:
@@ -140,6 +144,18 @@ class Apps:
             for function_id, was in past.functions.items():
                 self._define(function_id, was)
             return self.publish(past.request)
+
+    def roll_over(self, app_id: str) -> float:
+        """Deploy the present version once more, so that its containers are replaced; when it happened.
+        VersionError."""
+        app = self.get(app_id)
+        present = self.deployments.get(app_id, app["version"]).request
+        present.rollback_version = 0
+        with self._store.transaction() as db:
+            values = (app_id, app["version"] + 1)
+            db.execute("INSERT OR REPLACE INTO rollovers VALUES(?,?)", values)
+            self._known.clear()
+            return self.publish(present)
 
     def note_heartbeat(self, app_id: str) -> None:
         """The client that runs an app is there."""
@@ -227,7 +243,11 @@ class Apps:
     def function(self, function_id: str) -> Function:
         """One function; KeyError if there is none."""
         if function_id not in self._known:
-            row = self._db.execute("SELECT * FROM functions WHERE function_id=?", (function_id,)).fetchone()
+            query = (
+                "SELECT f.*, r.version AS rolled_over FROM functions f LEFT JOIN rollovers r USING(app_id) "
+                "WHERE f.function_id=?"
+            )
+            row = self._db.execute(query, (function_id,)).fetchone()
             if row is None:
                 raise KeyError(function_id)
             self._known[function_id] = Function(row)

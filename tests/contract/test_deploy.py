@@ -102,6 +102,32 @@ def test_a_rollback_to_a_named_version_is_a_deployment_of_its_own_in_the_history
     assert [row["tag"] for row in rows[:3]] == ["tag-30", "tag-40", "tag-30"]
 
 
+@pytest.mark.parametrize("strategy", ["rolling", "recreate"])
+def test_a_rollover_replaces_containers_without_a_change(cloud, strategy):
+    deploy_version(cloud, 50)
+    before = cloud.client(VERSIONS + "say(Versions.version.spawn().get(timeout=30))")
+    assert "Rollover completed" in cloud.modal("app", "rollover", "versions", "--strategy", strategy)
+    after = cloud.client(VERSIONS + "say(Versions.version.spawn().get(timeout=30))")
+    assert (before[0], after[0]) == (50, 50)
+    assert after[2] != before[2]
+    rows = json.loads(cloud.modal("app", "history", "versions", "--json"))
+    assert int(rows[0]["version"][1:]) == int(rows[1]["version"][1:]) + 1
+
+
+def test_a_rollover_leaves_running_calls_alone(cloud):
+    code = "call = Versions.version.spawn('over'); wait_for(lambda: notes.get('over')); say(call.object_id)"
+    running = cloud.client(VERSIONS + code)
+    cloud.modal("app", "rollover", "versions")
+    code = """
+new = Versions.version.spawn().get(timeout=30)
+notes['over/go'] = True
+old = modal.FunctionCall.from_id(sys.argv[1]).get(timeout=30)
+newer = Versions.version.spawn().get(timeout=30)
+say([new[2] != old[2], newer[2] == new[2]])
+"""
+    assert cloud.client(VERSIONS + code, running) == [True, True]
+
+
 def test_code_that_cannot_be_loaded_fails_its_calls_instead_of_starting_for_ever(cloud):
     path = cloud.root / "broken_app.py"
     path.write_text(BROKEN_IN_CONTAINER)

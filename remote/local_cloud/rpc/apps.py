@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
 from google.protobuf.empty_pb2 import Empty
 from grpclib import GRPCError, Status
@@ -87,16 +88,26 @@ class AppRpc(Area):
     async def AppRollback(
         self, request: api_pb2.AppRollbackRequest, peer: Peer
     ) -> api_pb2.AppRollbackResponse:
-        app = self._app(request.app_id)
-        if app["state"] != api_pb2.APP_STATE_DEPLOYED:
-            raise GRPCError(Status.FAILED_PRECONDITION, f"App '{request.app_id}' is not deployed")
+        version = request.version if request.version >= 0 else None
+        deployed_at = self._again(request.app_id, lambda: self.cloud.apps.roll_back(request.app_id, version))
+        return api_pb2.AppRollbackResponse(url=f"local:{request.app_id}", deployed_at=deployed_at)
+
+    async def AppRollover(
+        self, request: api_pb2.AppRolloverRequest, peer: Peer
+    ) -> api_pb2.AppRolloverResponse:
+        deployed_at = self._again(request.app_id, lambda: self.cloud.apps.roll_over(request.app_id))
+        return api_pb2.AppRolloverResponse(url=f"local:{request.app_id}", deployed_at=deployed_at)
+
+    def _again(self, app_id: str, deploy: Callable[[], float]) -> float:
+        """Deploy what was deployed before; when it happened."""
+        if self._app(app_id)["state"] != api_pb2.APP_STATE_DEPLOYED:
+            raise GRPCError(Status.FAILED_PRECONDITION, f"App '{app_id}' is not deployed")
         try:
-            version = request.version if request.version >= 0 else None
-            deployed_at = self.cloud.apps.roll_back(request.app_id, version)
+            deployed_at = deploy()
         except VersionError as error:
             raise GRPCError(Status.FAILED_PRECONDITION, str(error)) from error
         self.cloud.calls.changed.beat()
-        return api_pb2.AppRollbackResponse(url=f"local:{request.app_id}", deployed_at=deployed_at)
+        return deployed_at
 
     async def AppList(self, request: api_pb2.AppListRequest, peer: Peer) -> api_pb2.AppListResponse:
         running = [

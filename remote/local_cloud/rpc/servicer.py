@@ -33,6 +33,7 @@ REPEATABLE = frozenset(
         "AppCreate",
         "AppPublish",
         "AppRollback",
+        "AppRollover",
         "ClassCreate",
         "DictPop",
         "DictUpdate",
