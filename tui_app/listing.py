@@ -96,6 +96,24 @@ def run_lines(
     summary: RunSummary, status: WatcherStatus | None, now: float, prices: Prices | None = None
 ) -> list[str]:
     """Everything about one run, aligned."""
+    facts, view = run_facts(summary, status, now, prices), summary.view
+    width = max(len(name) for name, _ in facts)
+    lines = [f"{name:<{width}}  {text}" for name, text in facts]
+    return [*lines, *_attempt_table(view), *_commit_table(view, now), *_again(view)]
+
+
+def _again(view: RunView) -> list[str]:
+    if not view.config or view.level is not Level.OWN:
+        return []
+    from tui_app.run_fields import spawned_again
+
+    return ["", f"another of its kind: {spawned_again(view.config)}"]
+
+
+def run_facts(
+    summary: RunSummary, status: WatcherStatus | None, now: float, prices: Prices | None = None
+) -> list[tuple[str, str]]:
+    """What is known of one run, each fact with its name."""
     view, counts = summary.view, reported(summary.view)
     sync = to_sync(view, status.target if status is not None else "")
     pairs = [
@@ -127,9 +145,7 @@ def run_lines(
         pairs.append(("evaluation", standing(view.evaluation, now)))
     if view.drills:
         pairs.append(("drills ahead", ", ".join(f"{shown(d.kind, 40)} at {d.step}" for d in view.drills)))
-    width = max(len(name) for name, _ in pairs)
-    lines = [f"{name:<{width}}  {text}" for name, text in pairs]
-    return [*lines, *_attempt_table(view), *_commit_table(view, now)]
+    return pairs
 
 
 def _state(view: RunView, now: float) -> str:

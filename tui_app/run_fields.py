@@ -29,11 +29,12 @@ from remote.vocabulary.run_config import (
     RunConfig,
     allowed,
 )
+from tui_app.text_safety import shown
 
 RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,47}\Z")
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}\Z")
 REAL = re.compile(r"[+-]?([0-9]{1,18}\.?[0-9]{0,18}|\.[0-9]{1,18})(e[+-]?[0-9]{1,3})?\Z", re.IGNORECASE)
-LONGEST = 200
+LONGEST, LONGEST_COMMAND = 200, 2000
 DEFAULTS = RunConfig()
 NAME_HINT = "1 to 48 of a-z, 0-9 and -"
 STEPS_HINT = "steps with commas between; empty for never"
@@ -166,10 +167,31 @@ def initial(taken: Collection[str]) -> dict[str, str]:
     return {**values, "run": name, **dict.fromkeys(DRILLS, "")}
 
 
+def recorded(given: Mapping[str, Any]) -> dict[str, str]:
+    """The values of a config as a run has recorded it; what it does not tell is as by default. Whatever it
+    holds becomes text, and nothing is checked."""
+    values = initial(())
+    for field in CONFIG_FIELDS:
+        if field.id in given:
+            values[field.id] = _text(given[field.id])
+    drills = [drill for drill in given.get("drills") or () if isinstance(drill, Mapping)]
+    for name, kind in DRILLS.items():
+        values[name] = ", ".join(str(drill.get("step")) for drill in drills if drill.get("kind") == kind)
+    return values
+
+
+def differing(values: Values) -> list[Field]:
+    """The fields whose values are not the defaults; a name is no default."""
+    given = initial(())
+    return [field for field in FIELDS.values() if field.id != "run" and values[field.id] != given[field.id]]
+
+
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return YES if value else NO
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return short if float(short := f"{value:g}") == value else repr(value)
+    return str(value)
 
 
 def troubles(values: Values, taken: Collection[str]) -> dict[str, str]:
@@ -229,6 +251,11 @@ def _value(field: Field, text: str) -> Any:
     if field.kind is Kind.FLAG:
         return text == YES
     return {Kind.WHOLE: int, Kind.REAL: float}.get(field.kind, str)(text)
+
+
+def spawned_again(given: Mapping[str, Any]) -> str:
+    """The command that spawns another run of a recorded config, under a name of its own."""
+    return shown(command({**recorded(given), "run": ""}), LONGEST_COMMAND)
 
 
 def _parts(text: str) -> list[str]:

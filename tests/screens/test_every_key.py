@@ -29,6 +29,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     "EvalScreen": ("E",),
     "AuditScreen": ("A",),
     "AlertsScreen": ("exclamation_mark",),
+    "DescribeScreen": ("d",),
     "CompareScreen": ("escape", "g", "space", "space", "equals_sign"),
     "HelpScreen": ("question_mark",),
     "ConfirmScreen": ("p",),

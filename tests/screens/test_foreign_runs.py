@@ -55,6 +55,22 @@ async def test_what_a_stranger_does_not_report_reads_so_on_its_screen(
             assert wrong not in board.words
 
 
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+async def test_a_stranger_is_described_by_what_it_told_and_not_by_our_defaults(
+    journal: Journal, open_board: Open, size: tuple[int, int]
+) -> None:
+    outside(journal, "stranger")
+    emitting(journal, "emitting")
+    async with open_board("stranger", size=size) as board:
+        await board.press("d", "G")
+        await board.shows("described", "config not reported")
+    async with open_board("emitting", size=size) as board:
+        await board.press("d", "G")
+        await board.shows("config as told", "steps 100")
+        assert "another of its kind" not in board.words
+        assert "learning rate" not in board.words
+
+
 async def test_home_tells_strangers_from_runs_of_ours(journal: Journal, open_board: Open) -> None:
     outside(journal, "stranger")
     journal.story("sort-digits").begin().steps(3)

@@ -48,6 +48,7 @@ WALK: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("eval", ("E",), "exact_match"),
     ("audit", ("A",), "step 80 committed"),
     ("alerts", ("exclamation_mark",), "2 alerts"),
+    ("describe", ("d",), "steps redone"),
     ("help", ("escape", "question_mark"), "preempt-test"),
     ("confirm", ("escape", "x"), "same as"),
     ("spawn", ("escape", "s"), "spawn a run"),

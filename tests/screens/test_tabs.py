@@ -59,6 +59,23 @@ async def test_attempts_name_cause_and_evidence(
 
 
 @SIZES
+async def test_describe_tells_every_fact_and_field_and_the_command_for_another(
+    lived: Journal, open_board: Open, size: tuple[int, int]
+) -> None:
+    async with open_board(RUN, size=size) as board:
+        await board.press("d")
+        await board.shows("described", "preemptions", "spawned")
+        await board.press("G")
+        await board.shows("another of its kind", "middlewatch spawn --task sort-digits --fail-at-step 34")
+
+
+async def test_a_colon_offers_every_command_by_name(lived: Journal, open_board: Open) -> None:
+    async with open_board(RUN) as board:
+        await board.press(":")
+        await board.until(lambda: board.app.screen.__class__.__name__ == "CommandPalette")
+
+
+@SIZES
 async def test_volume_names_orphans_and_what_was_passed_over(
     lived: Journal, open_board: Open, size: tuple[int, int]
 ) -> None:

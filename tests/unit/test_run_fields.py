@@ -9,8 +9,19 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remote.vocabulary.run_config import RunConfig
-from tui_app.run_fields import CONFIG_FIELDS, FIELDS, Kind, command, config, initial, troubles
+from remote.vocabulary.run_config import Drill, DrillKind, RunConfig
+from tui_app.run_fields import (
+    CONFIG_FIELDS,
+    FIELDS,
+    Kind,
+    command,
+    config,
+    differing,
+    initial,
+    recorded,
+    spawned_again,
+    troubles,
+)
 from tui_app.verbs.spawning import config_from, field_options
 
 
@@ -80,3 +91,33 @@ def test_a_task_in_english_needs_a_model_that_reads_it() -> None:
 def test_what_is_no_number_is_refused_before_it_is_read(field: msgspec.Struct) -> None:
     for text in ("", "x", "1e999", "0x10", "--1", "nan", "inf", "1 2"):
         assert field.id in troubles({**initial(()), field.id: text}, ()), text  # type: ignore[attr-defined]
+
+
+@given(
+    st.builds(
+        RunConfig,
+        task=st.sampled_from(["sort-digits", "reverse-text", "add-numbers"]),
+        steps=st.integers(100, 10**6),
+        seed=st.integers(0, 2**31 - 1),
+        learning_rate=st.floats(1e-8, 1),
+        advantage_std=st.booleans(),
+        gpu=st.sampled_from(["", "A100", "H100:8"]),
+        grace_seconds=st.floats(0, 30),
+        drills=st.lists(st.builds(Drill, st.sampled_from(DrillKind), st.integers(1, 99)), max_size=3).map(
+            tuple
+        ),
+    )
+)
+def test_the_command_for_another_of_a_recorded_run_spawns_the_same_config(given: RunConfig) -> None:
+    again = parsed(spawned_again(msgspec.to_builtins(given)))
+    assert set(again.drills) == set(given.drills)
+    assert msgspec.structs.replace(again, drills=()) == msgspec.structs.replace(given, drills=())
+
+
+def test_a_recorded_config_is_by_default_where_it_tells_nothing_and_can_hold_anything() -> None:
+    assert differing(recorded({})) == []
+    hostile = {"task": "\x1b]0;title\x07; rm -rf ~", "steps": [1], "drills": ["x", {"kind": 7}, {"step": 3}]}
+    assert {field.id for field in differing(recorded(hostile))} == {"task", "steps"}
+    command = spawned_again(hostile)
+    assert command.isprintable()
+    assert shlex.split(command)[3].endswith("; rm -rf ~")

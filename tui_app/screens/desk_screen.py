@@ -54,6 +54,7 @@ class DeskScreen(NewestSize, Screen[None]):
             for tab in TABS
         ),
         Binding("question_mark", "help", "help", show=False),
+        Binding("colon", "app.command_palette", "every command", show=False),
         Binding("q", "leave", "quit", show=False),
         Binding("ctrl+l", "repaint", "repaint", show=False),
         Binding("y", "hand_over", "copy a hand-over", show=False),
@@ -132,7 +133,7 @@ class DeskScreen(NewestSize, Screen[None]):
 
     def tab_keys(self) -> list[Key]:
         """The other screens about this run, the open one marked."""
-        return [Key(tab.key, tab.label, chosen=tab.id == self.tab_id) for tab in TABS]
+        return [Key(tab.key, tab.label, chosen=tab.id == self.tab_id, spare=tab.spare) for tab in TABS]
 
     def keys(self, desk: Desk) -> list[Key]:
         """The key bar, with what is possible now."""

@@ -20,9 +20,10 @@ from tui_app.widgets.prose import Prose
 
 Moves = tuple[tuple[str, str], ...]
 EVERYWHERE = (
+    ("d", "describe: facts and config"),
     ("y", "copy a hand-over"),
     ("ctrl+s", "save a picture (SVG)"),
-    ("ctrl+p", "every command by name"),
+    (": ctrl+p", "every command by name"),
     ("ctrl+l", "paint the screen again"),
     ("W", "arm or disarm keys on MODAL"),
 )
@@ -76,7 +77,8 @@ def help_lines(
 
 def _tab_moves() -> list[tuple[str, str]]:
     """The tabs, four an entry."""
-    parts = [TABS[start : start + 4] for start in range(0, len(TABS), 4)]
+    bar = [tab for tab in TABS if not tab.spare]
+    parts = [bar[start : start + 4] for start in range(0, len(bar), 4)]
     return [(" ".join(tab.key for tab in part), " ".join(tab.label for tab in part)) for part in parts]
 
 

@@ -40,8 +40,7 @@ class RunScreen(DeskScreen):
         ("L S", "log scale, smoothing"),
         ("n N", "next, previous anomaly"),
         ("space", "pause the view"),
-        ("e", "events on the whole screen"),
-        ("w", "wrap long events, cut them"),
+        ("e w", "events alone; wrapped, or cut"),
         ("j k g G", "through the events"),
         ("esc", "cursor off; back"),
     )

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 class Tab(msgspec.Struct, frozen=True):
-    """``command`` has a place for the run; ``made_by`` is ``module:Class`` among the screens."""
+    """``command`` has a place for the run; ``made_by`` is ``module:Class`` among the screens; ``spare`` is
+    left out of the line of tabs where that is too narrow for all."""
 
     id: str
     key: str
@@ -22,6 +23,7 @@ class Tab(msgspec.Struct, frozen=True):
     command: str
     made_by: str
     needs_run: bool = True
+    spare: bool = False
 
 
 TABS = (
@@ -54,6 +56,15 @@ TABS = (
         "middlewatch alerts {run}",
         "alert_list:AlertsScreen",
         False,
+    ),
+    Tab(
+        "describe",
+        "d",
+        "describe",
+        "facts and config",
+        "middlewatch show {run}",
+        "describe:DescribeScreen",
+        spare=True,
     ),
 )
 TAB_BY_ID = {tab.id: tab for tab in TABS}
