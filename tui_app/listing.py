@@ -15,7 +15,6 @@ from remote.vocabulary.run_states import freshness
 from tui_app.evaluation_sentences import standing
 from tui_app.journal.reader import RunSummary, WatcherStatus
 from tui_app.render.formats import NOT_REPORTED, age, compact, metric, plural, size, span
-from tui_app.sentences import START_WORDS
 from tui_app.state.cost import Prices, at_stake, so_far
 from tui_app.state.levels import Level, reported
 from tui_app.state.mirror import to_sync, where
@@ -224,7 +223,7 @@ def _attempt_row(attempt: AttemptView, level: Level) -> tuple[str, ...]:
     told = level.has_records
     return (
         str(attempt.number),
-        START_WORDS[attempt.start] if attempt.start is not None else "-",
+        attempt.start.words if attempt.start is not None else "-",
         span(attempt.boot_seconds) if attempt.boot_seconds is not None else "-",
         str(attempt.resumed_from) if told else NOT_REPORTED,
         str(attempt.last_step) if told or attempt.last_step else NOT_REPORTED,

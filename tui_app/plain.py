@@ -20,7 +20,7 @@ from tui_app.exit_codes import ExitCode
 from tui_app.journal.reader import JournalMissingError, JournalReader, RunSummary, WatcherStatus
 from tui_app.locations import Locations
 from tui_app.render.formats import NOT_REPORTED, age, countdown, plural
-from tui_app.sentences import START_WORDS, Line, fixed, sentence
+from tui_app.sentences import Line, fixed, sentence
 from tui_app.state.fold import fold
 from tui_app.state.levels import reported
 from tui_app.state.view import RunView
@@ -139,7 +139,7 @@ def _reason(view: RunView, now: float) -> str:
     if view.state is RunState.RECOVERING:
         return "waiting for the platform to start it again"
     if view.state is RunState.STARTING and attempt is not None and attempt.start is not None:
-        return f"{view.phase} after a {START_WORDS[attempt.start]}"
+        return f"{view.phase} after a {attempt.start.words}"
     last = "no step yet" if view.step_at is None else f"last step {age(now - view.step_at)} ago"
     return f"{view.phase} at step {view.step}, {last}"
 

@@ -24,12 +24,6 @@ from tui_app.state.view import RunView
 from tui_app.text_safety import shown
 
 TEXT_LIMIT = 300
-START_WORDS = {
-    StartKind.COLD: "cold start",
-    StartKind.WARM_SPARE: "warm spare",
-    StartKind.TEMPLATE: "template",
-    StartKind.SNAPSHOT: "snapshot",
-}
 
 
 class Line(NamedTuple):
@@ -78,7 +72,7 @@ def _container(fields: Fields, event: Event, view: RunView) -> Line:
 
 def _claimed(fields: Fields, event: Event, view: RunView) -> Line:
     start, boot = fields.word("start", StartKind), fields.real("boot_seconds")
-    how = START_WORDS[start] if start is not None else "start not reported"
+    how = start.words if start is not None else "start not reported"
     ready = f" in {span(boot)}" if boot is not None else ""
     resumed = fields.whole("resumed_from") or 0
     origin = f"resumes from step {resumed}" if resumed else "starts from scratch"

@@ -77,6 +77,11 @@ class StartKind(StrEnum):
     TEMPLATE = "template"
     SNAPSHOT = "snapshot"
 
+    @property
+    def words(self) -> str:
+        """As it is said: ``cold start``, ``warm spare``."""
+        return "cold start" if self is StartKind.COLD else self.value.replace("_", " ")
+
 
 class Freshness(StrEnum):
     """How old our knowledge of a live run is, counted by arrival on the watcher's clock."""

@@ -12,12 +12,13 @@ from tui_app.state.alert_terms import AlertSeverity
 from tui_app.state.view import CommitView, RunView
 from tui_app.widgets.banner import worst_of
 from tui_app.widgets.header_rows import in_rows
+from tui_app.widgets.outlook import outlook
 from tui_app.widgets.panel import stack
 from tui_app.widgets.panels import panels
 from tui_app.widgets.run_columns import chosen, fitted, gap
 from tui_app.widgets.run_header import flow
 from tui_app.widgets.sight import Link, Sight
-from tui_app.widgets.words import header, news
+from tui_app.widgets.words import header
 
 NOW = 1_800_000_000.0
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,47}", fullmatch=True)
@@ -54,7 +55,7 @@ def test_columns_fit_the_table(views: list[RunView], cells: int, reachable: bool
 
 @given(VIEWS, st.integers(79, 240))
 def test_no_line_of_the_header_is_wider_than_the_screen(view: RunView, cells: int) -> None:
-    for groups in (header(sight(view)), news(sight(view))):
+    for groups in (header(sight(view)), outlook(sight(view))):
         assert all(width(line) <= cells for line in flow(groups, cells))
 
 

@@ -40,7 +40,7 @@ async def test_a_boot_names_its_kind_and_its_phase(
     journal.story().now(6).spawn().now(1.4).claim().say("phase.changed", phase="LOADING")
     async with open_board(RUN, size=size) as board:
         await board.shows(
-            "STARTING · LOADING", "after a cold boot of 4.2 s", "attempt 1", "BOOT 4.2 › LOADING"
+            "STARTING · LOADING", "after a cold start of 4.2 s", "attempt 1", "BOOT 4.2 › LOADING"
         )
 
 

@@ -55,7 +55,7 @@ async def test_attempts_name_cause_and_evidence(
     async with open_board(RUN, size=size) as board:
         await board.press("a")
         await board.shows("2 attempts", "exception", "evidence DrillError: on purpose", "goes on", "BOOT 4.2")
-        assert board.number(r"2 1 cold boot 4.2 s 30 41 (\d+)") == 4
+        assert board.number(r"2 1 cold start 4.2 s 30 41 (\d+)") == 4
 
 
 @SIZES

@@ -11,7 +11,6 @@ from tui_app.state.view import AttemptView
 from tui_app.text_safety import plain
 from tui_app.widgets.panels import GOOD_ENDS, saved_by, timeline
 from tui_app.widgets.sight import Sight
-from tui_app.widgets.words import START_WORDS
 
 COLUMNS = (
     ("#", 4),
@@ -45,7 +44,7 @@ def attempt_rows(sight: Sight, cells: int) -> list[Line]:
 
 def _figures(attempt: AttemptView, now: float, level: Level) -> Line:
     told = level.has_records
-    start = START_WORDS[attempt.start] if attempt.start else "?"
+    start = attempt.start.words if attempt.start else "?"
     boot = "?" if attempt.boot_seconds is None else span(attempt.boot_seconds)
     end = attempt.ended_at if attempt.ended_at is not None else now
     values = (

@@ -18,9 +18,10 @@ from tui_app.state.mirror import to_sync, where
 from tui_app.state.view import AttemptView, PhaseSpan
 from tui_app.text_safety import plain
 from tui_app.widgets.gpu_panel import gpu
+from tui_app.widgets.outlook import delay_text
 from tui_app.widgets.panel import LABEL_CELLS, Panel, fact
 from tui_app.widgets.sight import Sight
-from tui_app.widgets.words import START_WORDS, delay_text, told
+from tui_app.widgets.words import told
 
 ROOMY_CELLS = 38
 GOOD_ENDS = (EndCause.COMPLETED, EndCause.PREEMPTED_DRAINED, EndCause.STOPPED)
@@ -73,7 +74,7 @@ def _start(attempt: AttemptView, cells: int, level: Level, earlier: Sequence[Att
     if not level.has_records:
         where = plain(attempt.task_id, 40) or "not reported"
         return [("container ", "quiet"), (where, "text")]
-    kind = START_WORDS[attempt.start] if attempt.start else "start not reported"
+    kind = attempt.start.words if attempt.start else "start not reported"
     boot = f" {span(attempt.boot_seconds)}" if attempt.boot_seconds is not None else ""
     spared = saved_by(attempt, earlier)
     if spared is not None and cells >= ROOMY_CELLS:

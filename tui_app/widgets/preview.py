@@ -9,8 +9,9 @@ from tui_app.render.plot import plot
 from tui_app.render.spans import Line, crop, flow, rule
 from tui_app.text_safety import plain
 from tui_app.widgets.lines import LineWidget
+from tui_app.widgets.outlook import outlook
 from tui_app.widgets.sight import Sight
-from tui_app.widgets.words import facts, in_state, news
+from tui_app.widgets.words import facts, in_state
 
 MOST_CHART_ROWS = 16
 
@@ -34,7 +35,7 @@ class Preview(LineWidget):
             return []
         name = rule([(plain(sight.view.run, 48), "strong")], _hints(width), width)
         words = flow([in_state(sight), *facts(sight)], width - 1)
-        ahead = flow(news(sight), width - 1)[:1]
+        ahead = flow(outlook(sight), width - 1)[:1]
         lines = [name, *([(" ", "text"), *crop(line, width - 1)] for line in (*words, *ahead))]
         room = min(height - len(lines), MOST_CHART_ROWS)
         return lines + (self._rewards(sight, width, room) if room >= 3 else [])

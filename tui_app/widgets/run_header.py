@@ -15,8 +15,8 @@ from tui_app.render.spans import Line, crop, flow
 from tui_app.widgets.banner import worst_of
 from tui_app.widgets.header_rows import in_rows
 from tui_app.widgets.lines import FlowWidget, LineWidget
+from tui_app.widgets.outlook import outlook
 from tui_app.widgets.sight import Sight
-from tui_app.widgets.words import news
 
 if TYPE_CHECKING:
     from tui_app.state.alert_book import Alert
@@ -76,5 +76,5 @@ class NewsLine(LineWidget):
         if self._instead:
             return [[(" ", "text"), *crop(self._instead, width - 1)]]
         return [
-            [(" ", "text"), *crop(line, width - 1)] for line in flow(news(self._sight), width - 1)[:height]
+            [(" ", "text"), *crop(line, width - 1)] for line in flow(outlook(self._sight), width - 1)[:height]
         ]
