@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tui_app.journal.reader import RunSummary, WatcherStatus
 from tui_app.news import History, News
-from tui_app.render.buckets import Track
+from tui_app.render.track import Track
 from tui_app.state.cost import Prices
 from tui_app.widgets.event_list import EventLine
 from tui_app.widgets.sight import Link, Sight

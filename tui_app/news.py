@@ -13,7 +13,7 @@ from tui_app.widgets.status_line import Report
 
 if TYPE_CHECKING:
     from tui_app.lookup import Wanted
-    from tui_app.render.buckets import Track
+    from tui_app.render.track import Track
     from tui_app.state.alert_book import Alert
     from tui_app.widgets.records import Record
 

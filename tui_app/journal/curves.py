@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from remote.vocabulary.events import Event
-from tui_app.render.buckets import Track
+from tui_app.render.track import Track
 from tui_app.state.points import STEP, point_in, point_of
 
 EVERY = 2_000

@@ -37,7 +37,7 @@ from tui_app.journal.schema import (
     JournalVersionError,
     open_reader,
 )
-from tui_app.render.buckets import Track
+from tui_app.render.track import Track
 from tui_app.state.alert_book import Alert, AlertBook, in_order
 from tui_app.state.points import STEP
 from tui_app.state.view import Gap

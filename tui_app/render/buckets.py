@@ -1,8 +1,8 @@
 """The whole history of a metric in a fixed space: smallest and largest value of each bucket of steps.
 
-    track = Track()
-    track.add(41, attempt=2, metrics={"loss": 0.1, "reward/mean": 0.7})
-    track.series["loss"].columns(96, 128)     # what to draw: (low, high) for each of 96 dots
+    loss = Series()
+    loss.add(41, 0.1)
+    loss.columns(96, 128)     # what to draw: (low, high) for each of 96 dots
 
 Buckets double in width when the space is full, so neither memory nor drawing grows with the length
 of a run, and an extreme value is never lost. What is not a number leaves a gap and a mark. A step
@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
-
-import msgspec
+from collections.abc import Sequence
 
 Column = tuple[float, float] | None
 _EMPTY_LOW, _EMPTY_HIGH = math.inf, -math.inf
@@ -194,125 +192,3 @@ def _bridge(columns: list[Column], left: int, right: int) -> None:
     for x in range(left + 1, right):
         value = a + (b - a) * (x - left) / (right - left)
         columns[x] = (value, value)
-
-
-class _PackedSeries(msgspec.Struct, frozen=True, array_like=True):
-    width: int
-    low: bytes
-    high: bytes
-    broken: tuple[int, ...]
-    last_step: int
-    last: float | None
-    smallest: float
-    largest: float
-
-    @classmethod
-    def of(cls, series: Series) -> _PackedSeries:
-        return cls(
-            series.width,
-            series.low.tobytes(),
-            series.high.tobytes(),
-            tuple(series.broken),
-            series.last_step,
-            series.last,
-            series.smallest,
-            series.largest,
-        )
-
-    def series(self, capacity: int) -> Series:
-        series = Series(capacity)
-        series.width, series.broken = self.width, set(self.broken)
-        series.low.frombytes(self.low)
-        series.high.frombytes(self.high)
-        series.last_step, series.last = self.last_step, self.last
-        series.smallest, series.largest = self.smallest, self.largest
-        return series
-
-
-class Mark(msgspec.Struct, frozen=True):
-    """Where an attempt took over: its first step, and the last step that it had to do again
-    (``redone_to`` < ``step`` when there was none)."""
-
-    attempt: int
-    step: int
-    redone_to: int
-
-
-class Track:
-    """Every metric of one run, and where its attempts began."""
-
-    def __init__(self, capacity: int = 1024) -> None:
-        self.capacity = capacity
-        self.series: dict[str, Series] = {}
-        self.marks: list[Mark] = []
-        self.attempt = 0
-        self.last_step = 0
-        self.version = 0
-        """Grows with every value taken in."""
-
-    def pack(self) -> bytes:
-        """All of it as bytes for this machine; their number does not grow with the length of a run."""
-        series = {name: _PackedSeries.of(each) for name, each in self.series.items()}
-        return _PACKER.encode(
-            _PackedTrack(self.capacity, series, tuple(self.marks), self.attempt, self.last_step, self.version)
-        )
-
-    @classmethod
-    def unpack(cls, packed: bytes) -> Track:
-        """What `pack` gave. ValueError for anything else."""
-        try:
-            said = _UNPACKER.decode(packed)
-            track = cls(said.capacity)
-            track.series = {name: each.series(said.capacity) for name, each in said.series.items()}
-        except (msgspec.MsgspecError, ValueError) as error:
-            raise ValueError(f"not a packed track: {error}") from error
-        track.marks, track.attempt = list(said.marks), said.attempt
-        track.last_step, track.version = said.last_step, said.version
-        return track
-
-    def add(self, step: int, attempt: int, metrics: Mapping[str, float]) -> None:
-        """One finished step of an attempt. A late step of an older attempt is drawn, and marks nothing."""
-        if attempt > self.attempt:
-            self.marks.append(Mark(attempt, step, self.last_step))
-            self.attempt = attempt
-        self.last_step = max(self.last_step, step)
-        self.version += 1
-        for name, value in metrics.items():
-            series = self.series.get(name)
-            if series is None:
-                series = self.series[name] = Series(self.capacity)
-            series.add(step, value)
-
-    def extend(self, points: Iterable[tuple[int, int, Mapping[str, float]]]) -> None:
-        """Many finished steps (step, attempt, metrics), as `add` does one by one."""
-        columns: dict[str, tuple[list[int], list[float]]] = {}
-        for step, attempt, metrics in points:
-            if attempt > self.attempt:
-                self.marks.append(Mark(attempt, step, self.last_step))
-                self.attempt = attempt
-            if step > self.last_step:
-                self.last_step = step
-            self.version += 1
-            for name, value in metrics.items():
-                if name not in columns:
-                    columns[name] = ([], [])
-                steps, values = columns[name]
-                steps.append(step)
-                values.append(value)
-        for name, (steps, values) in columns.items():
-            if name not in self.series:
-                self.series[name] = Series(self.capacity)
-            self.series[name].extend(steps, values)
-
-
-class _PackedTrack(msgspec.Struct, frozen=True, array_like=True):
-    capacity: int
-    series: dict[str, _PackedSeries]
-    marks: tuple[Mark, ...]
-    attempt: int
-    last_step: int
-    version: int
-
-
-_PACKER = msgspec.msgpack.Encoder()
-_UNPACKER = msgspec.msgpack.Decoder(_PackedTrack)

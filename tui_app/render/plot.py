@@ -16,11 +16,12 @@ from itertools import groupby
 from typing import NamedTuple
 
 from tui_app.render.axes import Bounds, labels, steps_shown, ticks
-from tui_app.render.buckets import Column, Mark, Series
+from tui_app.render.buckets import Column, Series
 from tui_app.render.formats import metric
 from tui_app.render.look import Look, logarithmic, smoothed
 from tui_app.render.raster import Raster
 from tui_app.render.spans import Line
+from tui_app.render.track import Mark
 
 Cell = tuple[str, str]
 ALL = Look()

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from tui_app.desk import Desk
 from tui_app.lookup import Topic
-from tui_app.render.buckets import Track
+from tui_app.render.track import Track
 from tui_app.screens.tab import TabScreen
 from tui_app.widgets.home_header import HomeHeader
 from tui_app.widgets.key_bar import Key, KeyBar

@@ -6,12 +6,13 @@ from __future__ import annotations
 import math
 
 from tui_app.render.axes import Bounds, sticky
-from tui_app.render.buckets import Series, Track
+from tui_app.render.buckets import Series
 from tui_app.render.formats import compact, metric
 from tui_app.render.glyphs import sparkline
 from tui_app.render.look import Look
 from tui_app.render.plot import ALL, plot
 from tui_app.render.spans import Line, beside, cut, fit, rule, width
+from tui_app.render.track import Track
 from tui_app.widgets.lines import LineWidget
 from tui_app.widgets.metrics import METRICS, Metric
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tui_app.render.axes import around, labels, steps_shown, ticks
-from tui_app.render.buckets import Series, Track
+from tui_app.render.buckets import Series
 from tui_app.render.formats import metric
 from tui_app.render.spans import Line, rule
+from tui_app.render.track import Track
 from tui_app.text_safety import plain
 from tui_app.widgets.lines import LineWidget
 from tui_app.widgets.metrics import METRICS

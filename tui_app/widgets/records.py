@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from tui_app.render.buckets import Track
+from tui_app.render.track import Track
 
 
 class Sample(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from tui_app.journal.reader import JournalReader
 from tui_app.journal.records import Arrival, Draft
 from tui_app.journal.retention import thin
 from tui_app.journal.writer import JournalWriter
-from tui_app.render.buckets import Track
+from tui_app.render.track import Track
 from tui_app.state.points import CHARTED, point_of
 from tui_app.widgets.metrics import METRICS
 

@@ -7,7 +7,8 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_app.render.buckets import Mark, Series, Track
+from tui_app.render.buckets import Series
+from tui_app.render.track import Mark, Track
 
 VALUES = st.floats(-1e6, 1e6, allow_nan=False)
 

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_app.render.buckets import Track
+from tui_app.render.track import Track
 
 POINTS = st.lists(
     st.tuples(

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_app.render.axes import sticky
-from tui_app.render.buckets import Track
 from tui_app.render.glyphs import to_ascii
 from tui_app.render.plot import plot
 from tui_app.render.spans import Line, width
+from tui_app.render.track import Track
 
 
 def drawn(track: Track, columns: int = 60, rows: int = 9, **more: object) -> list[Line]:
