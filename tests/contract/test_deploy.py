@@ -1,6 +1,7 @@
 """Deploying: again while a call runs, from a package, code that cannot start, and warm spares."""
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,24 @@ def test_a_rollback_to_a_named_version_is_a_deployment_of_its_own_in_the_history
     rows = json.loads(cloud.modal("app", "history", "versions", "--json"))
     assert [row["version"] for row in rows] == [f"v{number}" for number in range(newest + 1, 0, -1)]
     assert [row["tag"] for row in rows[:3]] == ["tag-30", "tag-40", "tag-30"]
+
+
+def test_the_history_names_the_commit_that_was_deployed_and_whether_it_was_changed(cloud):
+    repository = cloud.root / "repository"
+    repository.mkdir()
+    who = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    path = repository / "versions_app.py"
+    path.write_text(APP.format(version=60))
+    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "first"]):
+        subprocess.run(["git", *command], cwd=repository, check=True)
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=repository, check=True, capture_output=True, text=True
+    ).stdout[:7]
+    cloud.modal("deploy", path.name, directory=repository)
+    path.write_text(APP.format(version=61))
+    cloud.modal("deploy", path.name, directory=repository)
+    rows = json.loads(cloud.modal("app", "history", "versions", "--json"))
+    assert [row["commit"] for row in rows[:2]] == [f"{head}*", head]
 
 
 @pytest.mark.parametrize("strategy", ["rolling", "recreate"])
