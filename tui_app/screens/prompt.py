@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.widget import _RenderCache
 from textual.widgets import Input
 
 from tui_app.screens.dialog import Dialog
@@ -16,13 +17,21 @@ from tui_app.widgets.prose import Prose
 
 
 class PromptScreen(Dialog[str | None]):
-    """Closes with the text, or None if it was left with esc. ``on_change`` hears of every letter."""
+    """Closes with the text, or None if it was left with esc. ``on_change`` hears of every letter.
+
+    The screen behind it goes on, and is shown as it is: Textual would make each of its lines anew, for a
+    background that this one does not have."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel", show=False)]
 
     def __init__(self, label: str, text: str, on_change: Callable[[str], None] | None = None) -> None:
         super().__init__()
         self._label, self._start, self._on_change = label, text, on_change
+
+    def _render_content(self) -> None:
+        strips = self.app.screen_stack[-2]._compositor.render_strips(self.size)
+        self._render_cache = _RenderCache(self.size, strips)
+        self._dirty_regions.clear()
 
     def compose(self) -> ComposeResult:
         """Label and box."""
