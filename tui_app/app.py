@@ -31,6 +31,7 @@ from tui_app.feed import Feed
 from tui_app.least_size import fits
 from tui_app.locations import Locations
 from tui_app.options import AS_USUAL, Options
+from tui_app.pacing import Pace
 from tui_app.remembered import Layout, load, save
 from tui_app.render.glyphs import ascii_only
 from tui_app.ringing import Ringer
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from tui_app.screens.home import HomeScreen
     from tui_app.screens.run import RunScreen
 
-FASTEST_SECONDS = 0.125
 PULSE_SECONDS = 0.25
 FIRST_LOOK_SECONDS = 0.05
 TOO_SMALL = "too-small"
@@ -92,6 +92,7 @@ class Middlewatch(ActingApp):
         self._first_run = run
         self._told = False
         self._ticked_at = self._watched_at = 0.0
+        self._pace = Pace()
         self._waiting: Timer | None = None
         self._pulses = 0
         self._start_watcher = start_watcher and not read_only
@@ -158,7 +159,7 @@ class Middlewatch(ActingApp):
     def on_middlewatch_arrived(self) -> None:
         """Tick now, or as soon as the last tick is old enough."""
         self._told = False
-        wait = self._ticked_at + FASTEST_SECONDS - time.monotonic()
+        wait = self._ticked_at + self._pace.seconds - time.monotonic()
         if wait <= 0:
             self.tick()
         elif self._waiting is None:
@@ -184,6 +185,7 @@ class Middlewatch(ActingApp):
         screen = self._desk_screen()
         if screen is not None and screen.ready and (self.feed.caught_up or self._late()):
             self._ticked_at = time.monotonic()
+            self._pace.frame()
             with self.batch_update():
                 screen.show_desk(self.desk, self.clock())
 
