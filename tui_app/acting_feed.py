@@ -52,6 +52,7 @@ class ActingFeed(Feed):
     def ask(self, wish: Wish) -> None:
         """Write it down as an intent; reports follow in `take`."""
         self._wishes.append(wish)
+        self._wake.set()
 
     def report(self, state: str, text: str) -> None:
         """Say something on the status line, from any thread."""

@@ -31,7 +31,7 @@ from tui_app.feed import Feed
 from tui_app.least_size import fits
 from tui_app.locations import Locations
 from tui_app.options import AS_USUAL, Options
-from tui_app.pacing import Pace
+from tui_app.pacing import SLOWEST_SECONDS, Pace
 from tui_app.remembered import Layout, load, save
 from tui_app.render.glyphs import ascii_only
 from tui_app.ringing import Ringer
@@ -208,6 +208,7 @@ class Middlewatch(ActingApp):
 
     def _watch(self, run: str | None) -> None:
         self._watched_at = time.monotonic()
+        self._ticked_at = min(self._ticked_at, self._watched_at - SLOWEST_SECONDS)  # shown when it is there
         self.desk.watch(run)
         self.feed.watch(run)
 

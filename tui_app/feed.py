@@ -69,7 +69,7 @@ class Feed:
         self._lock = threading.Lock()
         self._news = News()
         self._waiting_rows = 0
-        self._stop = threading.Event()
+        self._stop, self._wake = threading.Event(), threading.Event()
         self._looked = threading.Event()
         self._wanted: str | None = None
         self.caught_up = True
@@ -96,16 +96,19 @@ class Feed:
     def close(self) -> None:
         """Stop reading and wait for the thread."""
         self._stop.set()
+        self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
 
     def watch(self, run: str | None) -> None:
         """Hand over this run's events from the first one on, and what follows; None for no run."""
         self._wanted, self.caught_up = run, run is None
+        self._wake.set()
 
     def look(self, wanted: Wanted | None) -> None:
         """Hand over what a tab wants, from the first record on, and what follows; None for nothing."""
         self._looking_for = wanted
+        self._wake.set()
 
     def take(self) -> News:
         """Everything that came since the last call."""
@@ -122,7 +125,8 @@ class Feed:
             except Exception as error:
                 self._reopen(self._bug(error))
             self._looked.set()
-            self._stop.wait(PERIOD_SECONDS)
+            self._wake.wait(PERIOD_SECONDS)
+            self._wake.clear()
         self._drop_reader()
 
     def _round(self) -> None:

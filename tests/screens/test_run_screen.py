@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
 from conftest import LARGE, SMALL, Open
 from msgspec.structs import replace
 from run_story import CONFIG, Journal
+from textual._styles_cache import StylesCache
 
 from tui_app.locations import Locations
+from tui_app.screens.home import HomeScreen
+from tui_app.screens.run import RunScreen
 from tui_app.widgets.event_list import EventList
 
 RUN = "sort-digits"
@@ -368,3 +372,23 @@ async def test_the_charts_stay_where_they_are_while_the_words_above_and_below_ch
         story.fail()
         await board.shows("BACKOFF")
         assert charts.region == before
+
+
+async def test_runs_that_were_left_leave_no_rows_behind(journal: Journal, open_board: Open) -> None:
+    journal.story().begin().steps(20)
+
+    def with_rows() -> set[int]:
+        gc.collect()
+        return {id(each) for each in gc.get_objects() if isinstance(each, StylesCache) and each._cache}
+
+    async with open_board() as board:
+        await board.until(lambda: board.app.desk.summaries)
+        kept: list[int] = []
+        for _ in range(3):
+            await board.press("enter")
+            await board.until(lambda: isinstance(board.app.screen, RunScreen))
+            await board.press("escape")
+            await board.until(lambda: isinstance(board.app.screen, HomeScreen))
+            await board.pilot.pause(0.2)
+            kept.append(len(with_rows()))
+        assert kept[0] == kept[-1]

@@ -114,8 +114,9 @@ class DeskScreen(NewestSize, Screen[None]):
             self.board.desk.report = None
 
     def on_unmount(self) -> None:
-        """From here on there is nothing left to show it on."""
+        """From here on there is nothing left to show it on; its rows go as those of its widgets do."""
         self.ready = False
+        self._styles_cache.clear()
 
     def show_foot(self, desk: Desk, now: float, link: Link | None) -> None:
         """The last two lines; ``link`` where the screen says nowhere else how well we are informed."""

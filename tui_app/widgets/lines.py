@@ -77,6 +77,11 @@ class LineWidget(Widget):
         """A new size is a new picture."""
         self.forget()
 
+    def on_unmount(self) -> None:
+        """Leave no rows behind. Textual keeps a styles cache for long after its widget (as an argument
+        of a cached method), and with it every row that was ever shown."""
+        self._styles_cache.clear()
+
     def notify_style_update(self) -> None:
         """New colours are a new picture too."""
         super().notify_style_update()
