@@ -153,9 +153,10 @@ def _start(locations: Locations, target: str, on_alert: Sequence[str] | None) ->
 
 
 def _records(locations: Locations) -> bool:
-    """Whether the lock's holder has said in the journal that it is there."""
+    """Whether the lock's holder has said in the journal that it is there. Between taking the lock and writing
+    its name a new holder leaves that of the one before, who has said so too: but lives no more."""
     holder = _holder(locations)
-    if holder is None:
+    if holder is None or not _lives(int(holder["pid"])):
         return False
     try:
         reader = JournalReader(locations.journal)
@@ -164,6 +165,16 @@ def _records(locations: Locations) -> bool:
     with contextlib.closing(reader):
         status = reader.status()
     return status is not None and status.pid == holder["pid"]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _holder(locations: Locations) -> dict[str, Any] | None:

@@ -109,6 +109,7 @@ def test_the_history_names_the_commit_that_was_deployed_and_whether_it_was_chang
     who = ("-c", "user.name=t", "-c", "user.email=t@example.org")
     path = repository / "versions_app.py"
     path.write_text(APP.format(version=60))
+    (repository / ".gitignore").write_text("__pycache__\n")
     for command in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "first"]):
         subprocess.run(["git", *command], cwd=repository, check=True)
     head = subprocess.run(

@@ -384,11 +384,11 @@ async def test_runs_that_were_left_leave_no_rows_behind(journal: Journal, open_b
     async with open_board() as board:
         await board.until(lambda: board.app.desk.summaries)
         kept: list[int] = []
-        for _ in range(3):
+        for _ in range(4):
             await board.press("enter")
             await board.until(lambda: isinstance(board.app.screen, RunScreen))
             await board.press("escape")
             await board.until(lambda: isinstance(board.app.screen, HomeScreen))
             await board.pilot.pause(0.2)
             kept.append(len(with_rows()))
-        assert kept[0] == kept[-1]
+        assert kept[-1] <= kept[0], kept  # fewer where something of another test was still to go
