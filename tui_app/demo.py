@@ -17,6 +17,7 @@ from typing import TextIO
 from remote.vocabulary.commands import OutcomeState, Verb
 from remote.vocabulary.run_config import RunConfig, demo
 from tui_app.exit_codes import CommandError, ExitCode
+from tui_app.fast_imports import fast_imports
 from tui_app.journal.reader import JournalMissingError, JournalReader
 from tui_app.locations import Locations
 from tui_app.plain import FollowError, follow
@@ -54,8 +55,8 @@ def run_demo(
             _say(out, f"{run} is live; going on with it")
         if terminal:
             started.pop_all()
-            from tui_app.app import run_app
-
+            with fast_imports():
+                from tui_app.app import run_app
             return ExitCode(run_app(locations, run, False))
         _say(out, f"following {run}; the dashboard would be: {command} open {run}")
         return follow(locations, run, out, command=command, tend=lambda: tend(locations))

@@ -47,11 +47,10 @@ def _fields(config: Mapping[str, Any], cells: int) -> list[Line]:
         if field.id == "run" or (field.id in DRILLS and not values[field.id]):
             continue
         value = shown(values[field.id], LONGEST_VALUE) or "none"
+        line: Line = [(value, "strong" if field.id in other else "text")]
         if field.id in other and field.id not in DRILLS:
-            was = f"  instead of {defaults[field.id] or 'none'}"
-            rows.append((field.label, [(value, "strong"), (was, "quiet")]))
-        else:
-            rows.append((field.label, [(value, "strong" if field.id in DRILLS else "text")]))
+            line.append((f"  instead of {defaults[field.id] or 'none'}", "quiet"))
+        rows.append((field.label, line))
     unlike = f"{plural(len(other), 'field')} not as by default" if other else "as by default"
     return [[(" config ", "strong"), (unlike, "quiet")], *_named(rows, cells)]
 

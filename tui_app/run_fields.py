@@ -174,7 +174,8 @@ def recorded(given: Mapping[str, Any]) -> dict[str, str]:
     for field in CONFIG_FIELDS:
         if field.id in given:
             values[field.id] = _text(given[field.id])
-    drills = [drill for drill in given.get("drills") or () if isinstance(drill, Mapping)]
+    told = given.get("drills")
+    drills = [drill for drill in told if isinstance(drill, Mapping)] if isinstance(told, list | tuple) else []
     for name, kind in DRILLS.items():
         values[name] = ", ".join(str(drill.get("step")) for drill in drills if drill.get("kind") == kind)
     return values

@@ -153,10 +153,9 @@ def _start(locations: Locations, target: str, on_alert: Sequence[str] | None) ->
 
 
 def _records(locations: Locations) -> bool:
-    """Whether the lock's holder has said in the journal that it is there. Between taking the lock and writing
-    its name a new holder leaves that of the one before, who has said so too: but lives no more."""
+    """Whether the lock's holder has said in the journal that it is there."""
     holder = _holder(locations)
-    if holder is None or not _lives(int(holder["pid"])):
+    if holder is None:
         return False
     try:
         reader = JournalReader(locations.journal)
@@ -167,25 +166,26 @@ def _records(locations: Locations) -> bool:
     return status is not None and status.pid == holder["pid"]
 
 
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def _holder(locations: Locations) -> dict[str, Any] | None:
-    """Who holds the lock: ``pid``, ``started_at``, ``build`` and ``on_alert``; None where nobody does."""
+    """Who holds the lock: ``pid``, ``started_at``, ``build`` and ``on_alert``; None where nobody does and
+    while the file still names the one before, who lives no more."""
     if not watcher_running(locations):
         return None
     try:
         holder: dict[str, Any] = json.loads(locations.watcher_lock.read_text())
     except (OSError, ValueError):
         return None
-    return holder
+    return holder if _lives(int(holder["pid"])) else None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        """Somebody else's, but alive."""
+    return True
 
 
 def _last_words(locations: Locations) -> str:

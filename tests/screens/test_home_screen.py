@@ -175,3 +175,20 @@ async def test_a_refusal_is_about_the_screen_that_it_was_said_on(journal: Journa
         await board.press("enter")
         await board.shows("uncommitted 2 steps")
         assert "REFUSED" not in board.words
+
+
+async def test_a_prompt_below_another_screen_goes_on_showing_the_list(
+    journal: Journal, open_board: Open
+) -> None:
+    journal.story("alpha").begin().steps(3)
+    journal.story("beta").begin().steps(3)
+    async with open_board(size=SMALL) as board:
+        await board.press("slash", *"alp")
+        await board.shows("1 of 2")
+        await board.pilot.resize_terminal(60, 20)
+        await board.shows("Terminal too small: 60x20")
+        board.app.screen_stack[-2].refresh()
+        board.app.screen_stack[-2]._compositor.render_strips()
+        await board.shows("Terminal too small: 60x20")
+        await board.pilot.resize_terminal(*SMALL)
+        await board.shows("filter: alp", "1 of 2")

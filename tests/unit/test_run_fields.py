@@ -118,6 +118,7 @@ def test_a_recorded_config_is_by_default_where_it_tells_nothing_and_can_hold_any
     assert differing(recorded({})) == []
     hostile = {"task": "\x1b]0;title\x07; rm -rf ~", "steps": [1], "drills": ["x", {"kind": 7}, {"step": 3}]}
     assert {field.id for field in differing(recorded(hostile))} == {"task", "steps"}
+    assert differing(recorded({"drills": 5})) == []
     command = spawned_again(hostile)
     assert command.isprintable()
     assert shlex.split(command)[3].endswith("; rm -rf ~")

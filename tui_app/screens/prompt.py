@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.renderables.background_screen import BackgroundScreen
 from textual.widget import _RenderCache
 from textual.widgets import Input
 
@@ -29,9 +30,13 @@ class PromptScreen(Dialog[str | None]):
         self._label, self._start, self._on_change = label, text, on_change
 
     def _render_content(self) -> None:
-        strips = self.app.screen_stack[-2]._compositor.render_strips(self.size)
-        self._render_cache = _RenderCache(self.size, strips)
-        self._dirty_regions.clear()
+        behind = self.render()
+        if isinstance(behind, BackgroundScreen):
+            strips = behind.screen._compositor.render_strips(self.size)
+            self._render_cache = _RenderCache(self.size, strips)
+            self._dirty_regions.clear()
+        else:
+            super()._render_content()
 
     def compose(self) -> ComposeResult:
         """Label and box."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from tui_app.exit_codes import CommandError, ExitCode
+from tui_app.fast_imports import fast_imports
 from tui_app.locations import Locations
 from tui_app.replay import Recording, play, play_into, read_recording
 from tui_app.text_safety import shown
@@ -45,8 +46,8 @@ def replay(file: Path, speed: float | None, plain: bool, ascii_art: bool) -> Exi
 
 
 def _in_dashboard(recording: Recording, speed: float, ascii_art: bool) -> ExitCode:
-    from tui_app.app import run_app
-
+    with fast_imports():
+        from tui_app.app import run_app
     with tempfile.TemporaryDirectory(prefix="middlewatch-replay-") as directory:
         locations = Locations("local", Path(directory))
         locations.prepare()
