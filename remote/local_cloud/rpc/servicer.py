@@ -8,10 +8,11 @@ and answers UNIMPLEMENTED, naming the RPC and counting it, for whatever no area 
 from __future__ import annotations
 
 import asyncio
+import functools
 import hmac
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import grpclib.const
@@ -89,47 +90,47 @@ class Handlers:
         self._peer = peer
 
     def __mapping__(self) -> dict[str, grpclib.const.Handler]:
-        handlers = {}
-        for path, declared in _declared().items():
-            name = path.rpartition("/")[2]
-            handlers[path] = declared._replace(func=self._handler(name, declared))
-        return handlers
+        return {
+            path: grpclib.const.Handler(functools.partial(self._guarded, name, declared), *declared[1:])
+            for path, name, declared in _declared()
+        }
 
-    def _handler(self, name: str, declared: grpclib.const.Handler) -> Callable[[Any], Awaitable[None]]:
-        async def handle(stream: grpclib.server.Stream[Any, Any]) -> None:
-            if self._peer.task_id is None:
-                self._service.authorise(stream.metadata or {})
-            request = await _bounded(stream).recv_message()
-            if delay := self._service.fault_plan.now.network_delay:
-                await asyncio.sleep(delay)
-            method = self._service.method(name)
-            if method is None:
-                self._service.unimplemented[name] += 1
-                raise GRPCError(Status.UNIMPLEMENTED, f"{name} is not implemented by the local cloud")
-            if declared.cardinality.server_streaming:
-                async for message in method(request, self._peer):
-                    await stream.send_message(message)
-                return
-            key = str(dict[str, Any](stream.metadata or {}).get("x-idempotency-key", ""))
-            call = method(request, self._peer)
-            if key and name in REPEATABLE:
-                answer = self._service.answers.once(key, call, declared.reply_type)
-            else:
-                answer = await call
-            await stream.send_message(answer)
+    async def _guarded(
+        self, name: str, declared: grpclib.const.Handler, stream: grpclib.server.Stream[Any, Any]
+    ) -> None:
+        try:
+            await self._answer(name, declared, stream)
+        except (GRPCError, asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception as error:
+            log.exception("%s failed", name)
+            words = f"{name}: {type(error).__name__}: {error}"
+            raise GRPCError(Status.FAILED_PRECONDITION, words) from error
 
-        async def guarded(stream: grpclib.server.Stream[Any, Any]) -> None:
-            try:
-                await handle(stream)
-            except (GRPCError, asyncio.CancelledError, ConnectionError):
-                raise
-            except Exception as error:
-                log.exception("%s failed", name)
-                raise GRPCError(
-                    Status.FAILED_PRECONDITION, f"{name}: {type(error).__name__}: {error}"
-                ) from error
-
-        return guarded
+    async def _answer(
+        self, name: str, declared: grpclib.const.Handler, stream: grpclib.server.Stream[Any, Any]
+    ) -> None:
+        service = self._service
+        if self._peer.task_id is None:
+            service.authorise(stream.metadata or {})
+        request = await _bounded(stream).recv_message()
+        if delay := service.fault_plan.now.network_delay:
+            await asyncio.sleep(delay)
+        method = service.method(name)
+        if method is None:
+            service.unimplemented[name] += 1
+            raise GRPCError(Status.UNIMPLEMENTED, f"{name} is not implemented by the local cloud")
+        if declared.cardinality.server_streaming:
+            async for message in method(request, self._peer):
+                await stream.send_message(message)
+            return
+        key = str(dict[str, Any](stream.metadata or {}).get("x-idempotency-key", ""))
+        call = method(request, self._peer)
+        if key and name in REPEATABLE:
+            answer = service.answers.once(key, call, declared.reply_type)
+        else:
+            answer = await call
+        await stream.send_message(answer)
 
 
 def _bounded(stream: grpclib.server.Stream[Any, Any]) -> grpclib.server.Stream[Any, Any]:
@@ -147,8 +148,9 @@ def _bounded(stream: grpclib.server.Stream[Any, Any]) -> grpclib.server.Stream[A
     return stream
 
 
-def _declared() -> dict[str, grpclib.const.Handler]:
-    """Path → handler declaration of every RPC of the installed protocol."""
+@functools.cache
+def _declared() -> list[tuple[str, str, grpclib.const.Handler]]:
+    """Path, name and declaration of every RPC of the installed protocol; each container's socket asks."""
     names = api_grpc.ModalClientBase.__abstractmethods__
 
     async def absent(self: object, stream: object) -> None:
@@ -156,4 +158,4 @@ def _declared() -> dict[str, grpclib.const.Handler]:
 
     concrete = type("Declared", (api_grpc.ModalClientBase,), dict.fromkeys(names, absent))
     mapping: dict[str, grpclib.const.Handler] = concrete().__mapping__()
-    return mapping
+    return [(path, path.rpartition("/")[2], declared) for path, declared in mapping.items()]
