@@ -36,7 +36,7 @@ def run_document(
     """One run as a JSON document with stable keys."""
     view, counts = summary.view, reported(summary.view)
     fields = msgspec.to_builtins(view)
-    reached = reachable(status)
+    reached = reachable(status, now)
     heard = summary.sign_at if summary.sign_at is not None else view.last_event_at
     live = not view.state.is_terminal and heard is not None
     fresh = freshness(now - (heard or now), reachable=reached, spoken=summary.sign_at is not None)

@@ -20,6 +20,7 @@ from tui_app.state.levels import Level, reported
 from tui_app.state.mirror import to_sync, where
 from tui_app.state.view import AttemptView, RunView
 from tui_app.text_safety import shown
+from tui_app.widgets.sight import WATCHER_GONE_AFTER_SECONDS
 
 _HEADINGS = (
     "RUN",
@@ -74,7 +75,7 @@ def seen(summary: RunSummary, status: WatcherStatus | None, now: float) -> str:
     if heard is None:
         return "-"
     spoken = summary.sign_at is not None
-    return f"{freshness(now - heard, reachable=reachable(status), spoken=spoken)} {age(now - heard)}"
+    return f"{freshness(now - heard, reachable=reachable(status, now), spoken=spoken)} {age(now - heard)}"
 
 
 def watcher_line(status: WatcherStatus | None, now: float, *, running: bool, command: str) -> str:
@@ -259,9 +260,11 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def reachable(status: WatcherStatus | None) -> bool:
-    """The state of our own link; without a watcher there is nothing to blame it on."""
-    return status is None or status.reachable
+def reachable(status: WatcherStatus | None, now: float) -> bool:
+    """Whether news reaches us: the watcher lives and its link is up. Where there never was a watcher there
+    is nothing to blame a silence on."""
+    watched = status is not None and now - status.beat_at < WATCHER_GONE_AFTER_SECONDS
+    return status is None or (watched and status.reachable)
 
 
 def _metric(view: RunView, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 
+from msgspec.structs import replace
 from story import RUN, Story, demo_story, live_story
 
 from tui_app.documents import run_document, watcher_document
@@ -71,12 +72,15 @@ def test_a_diverged_metric_is_a_word() -> None:
     assert document["reward"] == "-Infinity"
 
 
+def watched(now: float) -> WatcherStatus:
+    return replace(STATUS, beat_at=now - 2.0)
+
+
 def test_freshness_is_of_live_runs_and_of_our_own_link() -> None:
     live = summary(live_story().view, sign_at=1000.0)
-    assert seen(live, STATUS, 1001.0) == "LIVE 1 s"
-    assert seen(live, STATUS, 1030.0) == "LATE 30 s"
-    assert seen(live, STATUS, 1090.0) == "SILENT 1 min 30 s"
-    document = run_document(live, STATUS, 1030.0, target="local")
+    for now, words in ((1001.0, "LIVE 1 s"), (1030.0, "LATE 30 s"), (1090.0, "SILENT 1 min 30 s")):
+        assert seen(live, watched(now), now) == words
+    document = run_document(live, watched(1030.0), 1030.0, target="local")
     assert (document["freshness"], document["sign_age"]) == ("LATE", 30.0)
     ended = run_document(summary(demo_story().view, 1000.0), STATUS, 1030.0, target="local")
     assert ended["freshness"] is None
@@ -89,17 +93,23 @@ def test_a_first_boot_is_late_nowhere_but_silent_at_last() -> None:
     began = booting.view.last_event_at
     assert began is not None
     for age, word in ((40.0, "LIVE"), (61.0, "SILENT")):
-        assert seen(booting, STATUS, began + age).split()[0] == word
-        assert run_document(booting, STATUS, began + age, target="local")["freshness"] == word
+        now = began + age
+        assert seen(booting, watched(now), now).split()[0] == word
+        assert run_document(booting, watched(now), now, target="local")["freshness"] == word
 
 
 def test_an_unreachable_target_is_not_the_runs_silence() -> None:
-    from msgspec.structs import replace
-
-    away = replace(STATUS, reachable=False, reachable_since=1000.0, detail="connection refused")
+    away = replace(watched(1001.0), reachable=False, reachable_since=1000.0, detail="connection refused")
     assert seen(summary(live_story().view, 1000.0), away, 1001.0) == "UNREACHABLE 1 s"
     line = watcher_line(away, 1030.0, running=True, command="middlewatch")
     assert line == "watcher: LOCAL UNREACHABLE for 30 s: connection refused"
+
+
+def test_with_a_dead_watcher_no_run_is_called_silent() -> None:
+    live = summary(live_story().view, sign_at=1000.0)
+    assert seen(live, watched(1090.0), 1090.0).startswith("SILENT")
+    assert seen(live, STATUS, 1090.0).startswith("UNREACHABLE")
+    assert run_document(live, STATUS, 1090.0, target="local")["freshness"] == "UNREACHABLE"
 
 
 def test_a_stopped_watcher_is_said_with_its_age() -> None:
