@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Resize
+from textual.events import Key, Resize
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
@@ -136,6 +136,13 @@ class Middlewatch(ActingApp):
     def on_unmount(self) -> None:
         """Stop reading."""
         self.feed.close()
+
+    def on_key(self, event: Key) -> None:
+        """A letter that comes here was not typed into anything: it may have been on its way when a line was
+        opened to be typed."""
+        screen = self._desk_screen()
+        if screen is not None and screen.typed_ahead(event):
+            event.prevent_default()
 
     def on_resize(self, event: Resize) -> None:
         """Say so where the terminal is too small, and stop saying it when it is not."""

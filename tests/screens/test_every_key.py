@@ -35,7 +35,6 @@ WAYS: dict[str, tuple[str, ...]] = {
     "ConfirmScreen": ("p",),
     "EvaluateScreen": ("E", "e"),
     "SpawnScreen": ("s",),
-    "PromptScreen": ("escape", "slash"),
     "TooSmallScreen": (),
 }
 """Which keys lead from the run to each screen."""

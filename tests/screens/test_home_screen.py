@@ -7,6 +7,7 @@ import time
 import pytest
 from conftest import LARGE, SMALL, Open
 from run_story import Journal
+from textual.events import Key
 
 from tui_app.widgets.run_table import RunTable
 
@@ -148,6 +149,34 @@ async def test_the_filter_follows_what_is_typed_and_esc_shows_all(journal: Journ
         await board.shows("/bet: 1 of 2")
         await board.press("slash", *"x", "enter")
         await board.shows("No run has “x”")
+        await board.press("escape")
+        await board.shows("alpha", "beta")
+
+
+async def test_letters_that_come_with_the_slash_are_typed_and_do_nothing_else(
+    journal: Journal, open_board: Open
+) -> None:
+    """As in one packet of a slow link: p would ask for a preempt-test, s for a spawn."""
+    for name in ("alpha", "prose"):
+        journal.story(name, ago=12).begin().steps(3)
+    async with open_board() as board:
+        await board.shows("2 runs")
+        for letter in "/pros":
+            board.app.post_message(Key("slash" if letter == "/" else letter, letter))
+        await board.shows("filter: pros", "/pros: 1 of 2")
+        assert len(board.app.screen_stack) == 1
+
+
+async def test_who_chooses_a_run_with_the_mouse_has_answered_the_filter(
+    journal: Journal, open_board: Open
+) -> None:
+    for name in ("alpha", "beta"):
+        journal.story(name, ago=12).begin().steps(3)
+    async with open_board() as board:
+        await board.press("slash", *"a")
+        await board.shows("filter: a", "/a: 2 of 2", "▸beta")
+        await board.pilot.click("#table", offset=(4, 2))
+        await board.shows("▸alpha", "/a: 2 of 2", "q quit")
         await board.press("escape")
         await board.shows("alpha", "beta")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -24,6 +25,7 @@ from tui_app.widgets.status_line import StatusLine
 if TYPE_CHECKING:
     from tui_app.app import Middlewatch
     from tui_app.state.alert_book import Alert
+    from tui_app.widgets.prompt_bar import PromptBar
 
 Keep = Callable[[str, Path, str, str, float], Path]
 
@@ -66,6 +68,8 @@ class DeskScreen(NewestSize, Screen[None]):
         super().__init__()
         self.ready = False
         """Whether its widgets are there."""
+        self.asking: PromptBar | None = None
+        """The line that is being typed, or was last."""
         self.HORIZONTAL_BREAKPOINTS = [(0, "-tight"), (100, "-roomy")]
         self.VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-tall"), (52, "-taller")]
 
@@ -153,6 +157,28 @@ class DeskScreen(NewestSize, Screen[None]):
         """What the header must say beside the run: whether keys may act."""
         note = self.board.arming.note(now)
         return () if note is None else (note,)
+
+    async def ask_line(
+        self,
+        label: str,
+        text: str,
+        on_end: Callable[[str | None], None],
+        on_change: Callable[[str], None] | None = None,
+    ) -> None:
+        """Let a line be typed at the foot of the screen."""
+        from tui_app.widgets.prompt_bar import PromptBar
+
+        self.asking = PromptBar(label, text, on_end, on_change)
+        await self.mount(self.asking)
+
+    def typed_ahead(self, event: events.Key) -> bool:
+        """Give a line that is being typed the letters that were on their way when it was opened: on a slow
+        link several keys come at once. Whether it took this one."""
+        bar = self.asking
+        if bar is None or bar.ended or event.character is None or not event.is_printable:
+            return False
+        bar.type(event.character)
+        return True
 
     def action_arm(self) -> None:
         """Let keys act, or no longer."""

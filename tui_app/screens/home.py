@@ -103,10 +103,8 @@ class HomeScreen(DeskScreen):
             notes.append(f"{len(table.marked)} marked, = compares")
         return notes
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Ask which runs to show; the table follows what is typed."""
-        from tui_app.screens.prompt import PromptScreen
-
         table = self.query_one(RunTable)
         before = table.sought
 
@@ -114,7 +112,7 @@ class HomeScreen(DeskScreen):
             table.sought = before if text is None else text
             self.board.tick()
 
-        self.app.push_screen(PromptScreen("filter", before, seek), seek)
+        await self.ask_line("filter", before, seek, seek)
 
     def action_all(self) -> None:
         """No filter, no marks."""

@@ -135,9 +135,8 @@ class LogsScreen(TabScreen):
         self._start = max(0, min(self._start + direction * (room // 2), max(furthest, self._start)))
         self.board.tick()
 
-    def action_search(self) -> None:
+    async def action_search(self) -> None:
         """Ask what to look for; Enter goes to the newest match above."""
-        from tui_app.screens.prompt import PromptScreen
 
         def decided(text: str | None) -> None:
             if text is not None:
@@ -145,7 +144,7 @@ class LogsScreen(TabScreen):
                 self.board.tick()
                 self.action_match(-1)
 
-        self.app.push_screen(PromptScreen("search", self._sought), decided)
+        await self.ask_line("search", self._sought, decided)
 
     def action_match(self, direction: int) -> None:
         """To the next line (1) or the one before (-1) that has what is sought."""

@@ -37,6 +37,8 @@ class RunTable(LineWidget, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._sights: list[Sight] = []
+        self._known = 0
+        """How many runs there are, shown or not."""
         self._cursor = ""
         self._first = 0
         self.sought = ""
@@ -46,17 +48,17 @@ class RunTable(LineWidget, can_focus=True):
 
     def show(self, sights: Sequence[Sight]) -> None:
         """Show these runs."""
-        before = len(self._sights)
         self._sights = arranged(sights, self.sorting, self.sought)
-        if before != len(self._sights):
+        if self._known != len(sights):
+            self._known = len(sights)
             self.refresh(layout=True)
         if self.selected is None and self._sights:
             self._cursor = self._sights[0].view.run
         self.redraw()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """A line a run, and the labels."""
-        return 1 + max(len(EMPTY), len(self._sights))
+        """A line a run, and the labels; a filter leaves the rest of the screen where it is."""
+        return 1 + max(len(EMPTY), self._known)
 
     @property
     def selected(self) -> Sight | None:
