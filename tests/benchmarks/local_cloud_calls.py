@@ -23,8 +23,7 @@ BUDGET_RATIO = 50.0
 SPARE_SECONDS = 120.0
 SPAWN = """
 heavy = modal.Cls.from_name('bench', 'Heavy')()
-
-modal.Function.from_name('bench', 'echo').hydrate()
+heavy.first_line.hydrate()
 asked = time.time()
 began, kind = heavy.first_line.spawn().get(timeout=120)
 say([began - asked, kind])
@@ -49,10 +48,12 @@ STAY_SECONDS = 20.0
 CLOUDS = {
     "cold": (0, 0),
     "local_cloud_start": (1, 0),
+    "local_cloud_start_template": (1, 1),
     "local_cloud_start_fork": (0, 1),
-    "local_cloud_start_forked_spare": (1, 1),
 }
-"""By the name of the row of its starts, how many spares and templates a cloud keeps."""
+"""By the name of the row of its starts, how many spares and templates a cloud keeps. With a template, spares
+are forks that wait; without, each call's container is forked when it comes, as in a burst."""
+WITHOUT_BUDGET = "local_cloud_start_fork"
 LIVE = "SELECT pid FROM tasks WHERE start_kind=? AND finished_at IS NULL"
 
 
@@ -86,14 +87,15 @@ def _cloud(spares: int, templates: int) -> Iterator[LocalCloud]:
 def _starts(name: str, cold: list[Any], warm: list[Any]) -> Row:
     kinds, wanted = {kind for _, kind in warm}, "template" if CLOUDS[name][1] else "warm_spare"
     ours, peer = (statistics.median(seconds for seconds, _ in starts) for starts in (warm, cold))
+    promised = name != WITHOUT_BUDGET
     return Row(
         name=name,
         ours=ours,
         peer=peer,
         unit="s, spawn → first user line",
         ratio=peer / ours,
-        budget="≥ 50 × faster than cold",
-        ok=peer / ours >= BUDGET_RATIO and kinds == {wanted},
+        budget="≥ 50 × faster than cold" if promised else "",
+        ok=peer / ours >= BUDGET_RATIO and kinds == {wanted} if promised else None,
         note=f"a class that imports torch; medians of {STARTS}; the starts were {', '.join(sorted(kinds))}",
     )
 

@@ -1,5 +1,5 @@
 """From the spawn to the first line of `train`: in a cold container, in a warm spare, in a fork of a template
-and in a spare that is such a fork.
+that waits and in one that is made when it is asked for.
 
 The real class in a local cloud of its own. The end is the claim, the first thing that `train` does; what
 is read beside it is the container's own account (``boot_seconds``).
@@ -24,10 +24,10 @@ BUDGET_RATIO = 50.0
 KINDS: dict[str, dict[str, int]] = {
     "cold": {},
     "start_kinds": {"spares": 1},
-    "start_kinds_template": {"templates": 1},
-    "start_kinds_forked_spare": {"templates": 1, "spares": 1},
+    "start_kinds_template": {"templates": 1, "spares": 1},
+    "start_kinds_fork": {"templates": 1},
 }
-"""By the name of its row, what a cloud has."""
+"""By the name of its row, what a cloud has: with a template, its spares are forks that wait."""
 CONFIG = RunConfig(steps=1, prompts_per_step=4, group_size=4, wandb="disabled", gpu="")
 
 
