@@ -5,8 +5,9 @@ To renew them after a change that was meant, and then look at the difference wit
     MIDDLEWATCH_RENEW=1 python -m pytest -n0 tests/screens/test_snapshots.py
 
 One file holds one screen at one size: its lines, then for each line the lengths of its runs of cells of
-one style (``a12 b3``), then what the letters stand for. The clock stands still, and the run is told into
-a real journal.
+one style (``a12 b3``), then what the letters stand for: all that an SVG of it is made from, in a form whose
+difference can be read. A screen that differs is left as SVG too, to be looked at. The clock stands still, and
+the run is told into a real journal.
 """
 
 from __future__ import annotations
@@ -183,7 +184,12 @@ def dressed(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], kind: str) -
 
 @pytest.mark.parametrize(("size", "kind"), KINDS)
 async def test_every_screen_is_as_it_was(
-    told: Journal, open_board: Open, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], kind: str
+    told: Journal,
+    open_board: Open,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    size: tuple[int, int],
+    kind: str,
 ) -> None:
     folder = dressed(monkeypatch, size, kind)
     different, seen = [], {"TooSmallScreen"}
@@ -197,7 +203,9 @@ async def test_every_screen_is_as_it_was(
             if kind == "no-colour":
                 assert not {word for word in _colours(found) if not _grey(word)}, screen
             if not _same(folder / f"{screen}.txt", found):
-                different.append(f"{screen}:\n{board.text}")
+                look = tmp_path / f"{screen}.svg"
+                look.write_text(board.app.export_screenshot(), encoding="utf-8")
+                different.append(f"{screen}, see {look}:\n{board.text}")
     assert every_screen() == seen, "each screen has a snapshot"
     assert not different, f"{len(different)} screens differ from {FOLDER.name}/{folder.name}\n" + "\n".join(
         different
