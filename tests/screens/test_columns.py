@@ -15,7 +15,7 @@ from tui_app.widgets.header_rows import in_rows
 from tui_app.widgets.outlook import outlook
 from tui_app.widgets.panel import stack
 from tui_app.widgets.panels import panels
-from tui_app.widgets.run_columns import chosen, fitted, gap
+from tui_app.widgets.run_columns import READABLE, _spark, chosen, fitted, gap
 from tui_app.widgets.run_header import flow
 from tui_app.widgets.sight import Link, Sight
 from tui_app.widgets.words import header
@@ -51,6 +51,9 @@ def test_columns_fit_the_table(views: list[RunView], cells: int, reachable: bool
     if usual:
         assert sum(widths) + gap(cells) * (len(widths) - 1) <= cells - 1
     assert widths[0] >= columns[0].least
+    longest = max((len(view.run) for view in views), default=0)
+    spark = widths[next(i for i, column in enumerate(columns) if column.cell is _spark)]
+    assert widths[0] >= longest or spark <= max(READABLE, len("REWARD")), "a name is cut for a sparkline"
 
 
 @given(VIEWS, st.integers(79, 240))

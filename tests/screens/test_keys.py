@@ -204,6 +204,8 @@ async def test_the_form_says_what_is_wrong_beside_the_field_and_does_not_send(
         box.value = typed  # type: ignore[attr-defined]
         await board.shows("✗ " + said)
         assert board.app.screen.query_one("#do").disabled
+        await board.press("ctrl+s")
+        assert isinstance(board.app.screen, SpawnScreen)
         assert not intents()
 
 
@@ -216,8 +218,7 @@ async def test_the_form_spawns_what_was_typed(live: Journal, open_board: Open, i
         await board.press("pagedown", "pagedown", "pagedown", *"20", "down", "down", "down", *"50")
         await board.press("pagedown", *"40, 60")
         await board.shows("--steps 500 --seed 7 --gpu A100:2 --max-retries 2", "ctrl+y copies all of it")
-        board.app.screen.query_one("#do").focus()
-        await board.press("enter")
+        await board.press("ctrl+s")
         await board.shows("SENT spawn sort-digits-2")
         (intent,) = intents()
         config = RunConfig.from_json(intent.args["config"])

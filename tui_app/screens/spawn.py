@@ -29,8 +29,10 @@ KEYS: Line = [
     (" page  ", "quiet"),
     ("enter", "key"),
     (" next  ", "quiet"),
+    ("ctrl+s", "key"),
+    (" spawn  ", "quiet"),
     ("ctrl+y", "key"),
-    (" copy the command  ", "quiet"),
+    (" copy it  ", "quiet"),
     ("esc", "key"),
     (" cancel", "quiet"),
 ]
@@ -47,6 +49,7 @@ class SpawnScreen(Dialog[Wish | None]):
         Binding("pageup", "turn(-1)", "page before", show=False),
         Binding("pagedown", "turn(1)", "next page", show=False),
         Binding("ctrl+y", "copy", "copy the command", show=False),
+        Binding("ctrl+s", "spawn", "spawn it as it stands", show=False),
     ]
 
     def __init__(self, taken: Collection[str], twin: Callable[[str], str]) -> None:
@@ -179,7 +182,8 @@ class SpawnScreen(Dialog[Wish | None]):
         self.query_one("#about", Prose).write([[], [("copied, if the terminal lets us", "good")]])
 
     @on(Button.Pressed, "#do")
-    def _do(self) -> None:
+    def action_spawn(self) -> None:
+        """Start it, unless a field is wrong."""
         if not troubles(self.values, self._taken):
             asked = {"config": config(self.values).to_json()}
             self.dismiss(Wish(Verb.SPAWN, self.values["run"].strip(), None, asked))

@@ -26,6 +26,10 @@ SPARK = "spark"
 """Stands for the reward sparkline, which is drawn when its width is known."""
 
 
+READABLE = 4
+"""Cells of a sparkline from which something can be seen."""
+
+
 class Column(msgspec.Struct, frozen=True):
     """``cell`` gives text and role; ``least`` cells even where less would do; numbers stand right."""
 
@@ -168,7 +172,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Span]], cells: int
     """A width for each column of a table of ``cells``, with ``between`` blanks between columns.
 
     Each is as wide as what it holds. The sparkline takes what is left; where that is less than
-    nothing, first the name is cut and then the sparkline.
+    nothing, it is shortened as far as it can still be read, then the name is cut, then the sparkline goes.
     """
     widths = []
     for index, column in enumerate(columns):
@@ -179,8 +183,9 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Span]], cells: int
     if left >= 0:
         widths[spark] += min(left, 24)
         return widths
-    for index, least in ((0, columns[0].least), (spark, 0)):
-        given = min(-left, widths[index] - least)
+    readable = max(READABLE, cell_len(columns[spark].label))
+    for index, least in ((spark, readable), (0, columns[0].least), (spark, 0)):
+        given = max(0, min(-left, widths[index] - least))
         widths[index] -= given
         left += given
     return widths

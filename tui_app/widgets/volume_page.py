@@ -32,6 +32,8 @@ COLUMNS = (
     ("age", 5),
 )
 HEAD: Line = [(" " + "".join(f"{name:<{cells}}" for name, cells in COLUMNS) + "name", "quiet")]
+USUAL = "interval"
+"""The reason of most checkpoints, which is not said each time."""
 PENDING = ("saved", "failing")
 ROLES = {
     "recognised": "good",
@@ -177,4 +179,5 @@ def _line(entry: Checkpoint, state: str, now: float) -> Line:
     for value, (name, cells) in zip(values, COLUMNS, strict=True):
         role = ROLES[state] if name == "state" else ("strong" if name == "step" else "text")
         line += fit([(value, role)], cells)
-    return [*line, (f"{plain(entry.name, 64)} ", "quiet"), (plain(entry.reason, 20), "quiet")]
+    reason = "" if entry.reason == USUAL else f" {plain(entry.reason, 20)}"
+    return [*line, (plain(entry.name, 64), "quiet"), (reason, "text")]
