@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import Key, Resize
 from textual.message import Message
@@ -26,7 +25,6 @@ from textual.timer import Timer
 from styles import sheet
 from tui_app.acting_app import ActingApp
 from tui_app.acting_feed import ActingFeed
-from tui_app.actions import ACTIONS
 from tui_app.feed import Feed
 from tui_app.least_size import fits
 from tui_app.locations import Locations
@@ -36,11 +34,12 @@ from tui_app.remembered import Layout, load, save
 from tui_app.render.glyphs import ascii_only
 from tui_app.ringing import Ringer
 from tui_app.screens.desk_screen import DeskScreen
-from tui_app.screens.tabs import TABS
 from tui_app.theme import MIDDLEWATCH, chosen
 from tui_app.widgets.lines import ASCII_CLASS
 
 if TYPE_CHECKING:
+    from textual.app import SystemCommand
+
     from tui_app.lookup import Wanted
     from tui_app.screens.home import HomeScreen
     from tui_app.screens.run import RunScreen
@@ -140,8 +139,7 @@ class Middlewatch(ActingApp):
     def on_key(self, event: Key) -> None:
         """A letter that comes here was not typed into anything: it may have been on its way when a line was
         opened to be typed."""
-        screen = self._desk_screen()
-        if screen is not None and screen.typed_ahead(event):
+        if isinstance(self.screen, DeskScreen) and self.screen.typed_ahead(event):
             event.prevent_default()
 
     def on_resize(self, event: Resize) -> None:
@@ -252,21 +250,10 @@ class Middlewatch(ActingApp):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the same table as the keys."""
+        from tui_app.screens.commands import commands
+
         desk = self._desk_screen()
-        if desk is None:
-            return
-        for action in (action for action in ACTIONS.values() if action.verb is not None):
-            key = f"{action.key}, on {action.tab}" if action.tab else action.key
-            yield SystemCommand(
-                f"{action.label} ({key})", action.help, lambda a=action: desk.action_ask(a.id)
-            )
-        for tab in TABS:
-            yield SystemCommand(f"tab {tab.label} ({tab.key})", tab.help, lambda t=tab: desk.action_tab(t.id))
-        yield SystemCommand("arm, disarm (W)", "whether keys act on MODAL", self.toggle_arming)
-        yield SystemCommand("help (?)", "every key, and what it would do now", desk.action_help)
-        if (back := getattr(desk, "action_back", None)) is not None:
-            yield SystemCommand("back (esc)", "to the screen before", back)
-        yield SystemCommand("quit (q)", ACTIONS["quit"].help, desk.action_leave)
+        return () if desk is None else commands(desk)
 
     def _fatal_error(self) -> None:
         """Textual would print local variables, and with them tokens, into the scrollback."""
