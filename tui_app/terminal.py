@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import textual
+import textual.screen
 from rich.color import ColorSystem
 from rich.console import Console, RenderableType
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
@@ -31,6 +32,11 @@ from tui_app.render.cell_diff import FrontBuffer, Piece
 
 CATCH_UP_SECONDS = 0.02
 """How often a terminal that is behind is asked whether it still is."""
+AFTER_A_FRAME_SECONDS = 1 / 120
+"""How long a screen that has just been drawn waits before it may be drawn again. In Textual it is a sixtieth
+of a second, for whoever animates; here a stream has a pace of its own, and what waited was the answer to a
+key."""
+textual.screen.UPDATE_PERIOD = AFTER_A_FRAME_SECONDS  # type: ignore[misc]  # the same as its TEXTUAL_FPS
 PROVEN_WITH = frozenset({"8.2.8"})
 _LOG = logging.getLogger(__name__)
 

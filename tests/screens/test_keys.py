@@ -18,6 +18,7 @@ from tui_app.screens.help import HelpScreen
 from tui_app.screens.home import HomeScreen
 from tui_app.screens.run import RunScreen
 from tui_app.screens.spawn import SpawnScreen
+from tui_app.terminal import AFTER_A_FRAME_SECONDS
 
 RUN = "sort-digits"
 Intents = Callable[[], list[Intent]]
@@ -414,3 +415,12 @@ async def test_ctrl_l_paints_the_screen_again(live: Journal, open_board: Open) -
         await running(live, board)
         await board.press("ctrl+l")
         await running(live, board)
+
+
+async def test_the_answer_to_a_key_does_not_wait_for_a_frame_of_textuals(
+    live: Journal, open_board: Open
+) -> None:
+    """Where Textual keeps that period elsewhere, ours would have no effect and nobody would notice."""
+    async with open_board(RUN) as board:
+        await running(live, board)
+        assert board.app.screen._update_timer._interval == AFTER_A_FRAME_SECONDS < 1 / 60
