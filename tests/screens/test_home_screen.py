@@ -165,6 +165,10 @@ async def test_letters_that_come_with_the_slash_are_typed_and_do_nothing_else(
             board.app.post_message(Key("slash" if letter == "/" else letter, letter))
         await board.shows("filter: pros", "/pros: 1 of 2")
         assert len(board.app.screen_stack) == 1
+        await board.press("enter")
+        for letter in "/alp":
+            board.app.post_message(Key("slash" if letter == "/" else letter, letter))
+        await board.shows("filter: alp", "/alp: 1 of 2")
 
 
 async def test_who_chooses_a_run_with_the_mouse_has_answered_the_filter(

@@ -158,18 +158,10 @@ class DeskScreen(NewestSize, Screen[None]):
         note = self.board.arming.note(now)
         return () if note is None else (note,)
 
-    async def ask_line(
-        self,
-        label: str,
-        text: str,
-        on_end: Callable[[str | None], None],
-        on_change: Callable[[str], None] | None = None,
-    ) -> None:
+    async def ask_line(self, bar: PromptBar) -> None:
         """Let a line be typed at the foot of the screen."""
-        from tui_app.widgets.prompt_bar import PromptBar
-
-        self.asking = PromptBar(label, text, on_end, on_change)
-        await self.mount(self.asking)
+        self.asking = bar
+        await self.mount(bar)
 
     def typed_ahead(self, event: events.Key) -> bool:
         """Give a line that is being typed the letters that were on their way when it was opened: on a slow

@@ -105,6 +105,8 @@ class HomeScreen(DeskScreen):
 
     async def action_filter(self) -> None:
         """Ask which runs to show; the table follows what is typed."""
+        from tui_app.widgets.prompt_bar import PromptBar
+
         table = self.query_one(RunTable)
         before = table.sought
 
@@ -112,7 +114,7 @@ class HomeScreen(DeskScreen):
             table.sought = before if text is None else text
             self.board.tick()
 
-        await self.ask_line("filter", before, seek, seek)
+        await self.ask_line(PromptBar("filter", before, seek, seek))
 
     def action_all(self) -> None:
         """No filter, no marks."""

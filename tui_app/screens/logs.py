@@ -137,6 +137,7 @@ class LogsScreen(TabScreen):
 
     async def action_search(self) -> None:
         """Ask what to look for; Enter goes to the newest match above."""
+        from tui_app.widgets.prompt_bar import PromptBar
 
         def decided(text: str | None) -> None:
             if text is not None:
@@ -144,7 +145,7 @@ class LogsScreen(TabScreen):
                 self.board.tick()
                 self.action_match(-1)
 
-        await self.ask_line("search", self._sought, decided)
+        await self.ask_line(PromptBar("search", self._sought, decided))
 
     def action_match(self, direction: int) -> None:
         """To the next line (1) or the one before (-1) that has what is sought."""

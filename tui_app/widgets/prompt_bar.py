@@ -1,6 +1,6 @@
 """One line over the foot of a screen in which something is typed: a search, a filter.
 
-    screen.mount(PromptBar("filter", "before", on_end, on_change))
+    await screen.ask_line(PromptBar("filter", "before", on_end, on_change))
 
 A widget of the screen that it is about, not a screen of its own: a letter costs one frame, and all that
 the screen shows goes on.
@@ -78,8 +78,8 @@ class PromptBar(Horizontal):
         return self.query_one(LineBox)
 
     def type(self, text: str) -> None:
-        """What was typed before the keys came here."""
-        self.box.insert_text_at_cursor(text)
+        """What was typed before the keys came here: it takes the place of what is selected, as any letter."""
+        self.box.replace(text, *self.box.selection)
 
     @on(Input.Submitted)
     def _done(self, message: Input.Submitted) -> None:
