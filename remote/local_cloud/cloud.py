@@ -17,7 +17,7 @@ from modal_proto import api_pb2
 from remote.local_cloud import clocks, cluster_control
 from remote.local_cloud import clusters as clusters_of
 from remote.local_cloud.answers import Answers
-from remote.local_cloud.apps import Apps, Function
+from remote.local_cloud.apps import Apps
 from remote.local_cloud.blob_server import BlobServer
 from remote.local_cloud.blobs import ObjectStore
 from remote.local_cloud.calls import Calls, Result
@@ -25,7 +25,9 @@ from remote.local_cloud.clusters import Clusters
 from remote.local_cloud.containers import Containers
 from remote.local_cloud.data_out import DataOut
 from remote.local_cloud.dict_store import Dicts
+from remote.local_cloud.expiry import Expiry
 from remote.local_cloud.fault_plan import FaultPlan
+from remote.local_cloud.function import Function
 from remote.local_cloud.logs import Logs
 from remote.local_cloud.mount_paths import By, MountPaths, ability
 from remote.local_cloud.pool import Pool
@@ -91,6 +93,7 @@ class Cloud:
         self.fault_plan = FaultPlan(self.store, clocks.now)
         self.apps = Apps(self.store)
         self.calls = Calls(self.store)
+        self.expiry = Expiry(self.store)
         self.calls.retry_of = lambda function_id: self.apps.function(function_id).retry.scaled(time_scale())
         self.schedules = Schedules(self.store, self.apps, self.calls)
         self.data_out = DataOut()
@@ -120,12 +123,19 @@ class Cloud:
 
     async def _collect(self) -> None:
         """Free the disk of what no volume holds any more, of parts of blobs that were never finished, and
-        of dict entries whose time is over."""
+        of dict entries and results whose time is over."""
         while True:
+            try:
+                self.volumes.collect()
+                self.blob_server.forget_parts()
+                self.dicts.expire()
+                for blobs in self.expiry.look(clocks.now()):
+                    for blob in blobs:
+                        self.blobs.remove(blob)
+                    await asyncio.sleep(0)
+            except (OSError, sqlite3.Error):
+                log.exception("the disk could not be freed of what is over; trying again")
             await asyncio.sleep(COLLECT_SECONDS)
-            self.volumes.collect()
-            self.blob_server.forget_parts()
-            self.dicts.expire()
 
     async def _commit_in_background(self) -> None:
         """Commit what containers have written every few seconds, as Modal does it, also what is only

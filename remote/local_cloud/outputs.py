@@ -1,4 +1,5 @@
-"""What came out of inputs, by index and in the order of arrival. An input has one output at a time."""
+"""What came out of inputs, by index and in the order of arrival. An input has one output at a time; of one
+that has expired the item is empty, see `expiry`."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ class Outputs:
     ) -> list[api_pb2.FunctionGetOutputsItem]:
         """Stored outputs of a call by index, ``end`` inclusive."""
         rows = self._db.execute(
-            "SELECT item FROM outputs WHERE call_id=? AND idx>=? AND idx<=? ORDER BY idx LIMIT ?",
+            "SELECT item FROM outputs WHERE call_id=? AND idx>=? AND idx<=? AND item<>x'' "
+            "ORDER BY idx LIMIT ?",
             (call_id, start, end if end is not None else 2**62, limit),
         )
         return [api_pb2.FunctionGetOutputsItem.FromString(row["item"]) for row in rows]
@@ -46,7 +48,8 @@ class Outputs:
     def after(self, call_id: str, entry: int, limit: int) -> tuple[list[api_pb2.FunctionGetOutputsItem], int]:
         """Outputs in order of arrival after an entry, and the last entry: how `.map` reads."""
         rows = self._db.execute(
-            "SELECT entry, item FROM outputs WHERE call_id=? AND entry>? ORDER BY entry LIMIT ?",
+            "SELECT entry, item FROM outputs WHERE call_id=? AND entry>? AND item<>x'' "
+            "ORDER BY entry LIMIT ?",
             (call_id, entry, limit),
         ).fetchall()
         items = [api_pb2.FunctionGetOutputsItem.FromString(row["item"]) for row in rows]

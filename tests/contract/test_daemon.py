@@ -1,8 +1,11 @@
 """The daemon may die at any instant: nothing that it has answered is lost, nothing happens twice."""
 
+import contextlib
+import sqlite3
 import time
 
 import psutil
+from contract_cloud import wait_for
 
 JOB = """
 Job = modal.Cls.from_name('sample', 'Job')()
@@ -52,6 +55,38 @@ def test_down_also_ends_the_containers_of_a_daemon_that_was_killed(cloud):
     assert not containers_of(cloud)
     cloud.up()
     cloud.client(JOB + "go('orphan'); say(True)")
+
+
+def test_a_result_is_gone_after_seven_days_and_its_bytes_with_it(cloud):
+    """The days are made by setting back what the daemon wrote down. A result that the daemon has not seen
+    grow old is there, also after the restart."""
+    code = """
+def state(call):
+    try:
+        value = call.get(timeout=0)
+    except modal.exception.OutputExpiredError:
+        return 'expired'
+    return len(value)
+
+calls = [modal.FunctionCall.from_id(call_id) for call_id in sys.argv[1:]]
+say([[state(call), call.get_call_graph()[0].status.name] for call in calls])
+"""
+    spawned = "call = Job.echo.spawn(b'x' * 3_000_000); call.get(timeout=30); say(call.object_id)"
+    old = cloud.client(JOB + spawned)
+    cloud.kill()
+    cloud.up()
+    wait_for(lambda: cloud.row("SELECT 1 FROM output_looks WHERE entry=(SELECT max(entry) FROM outputs)"))
+    young = cloud.client(JOB + spawned)
+    assert cloud.client(code, old, young) == [[3_000_000, "SUCCESS"]] * 2
+    blobs = cloud.places.state / "blobs"
+    before = len(list(blobs.glob("*/bl-*")))
+    cloud.kill()
+    with contextlib.closing(sqlite3.connect(cloud.places.database)) as db:
+        db.execute("UPDATE output_looks SET at=at-?", (8 * 24 * 3600,))
+        db.commit()
+    cloud.up()
+    wait_for(lambda: len(list(blobs.glob("*/bl-*"))) == before - 2)
+    assert cloud.client(code, old, young) == [["expired", "SUCCESS"], [3_000_000, "SUCCESS"]]
 
 
 def test_a_wrong_token_is_refused(cloud):
