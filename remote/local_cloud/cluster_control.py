@@ -16,8 +16,8 @@ from remote.local_cloud.logs import SYSTEM
 from remote.local_cloud.time_scale import time_scale
 
 if TYPE_CHECKING:
-    from remote.local_cloud.apps import Function
     from remote.local_cloud.cloud import Cloud
+    from remote.local_cloud.function import Function
 
 REMAINS_SECONDS = 30.0
 

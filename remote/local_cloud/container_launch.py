@@ -29,8 +29,8 @@ from remote.local_cloud.mount_paths import By
 from remote.local_cloud.volumes import clean_path
 
 if TYPE_CHECKING:
-    from remote.local_cloud.apps import Function
     from remote.local_cloud.cloud import Cloud
+    from remote.local_cloud.function import Function
 
 ENTRYPOINT = (sys.executable, "-m", "modal._container_entrypoint")
 PASSED = frozenset(

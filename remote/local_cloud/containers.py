@@ -33,8 +33,8 @@ from remote.local_cloud.task_rows import TaskRows
 from remote.local_cloud.time_scale import time_scale
 
 if TYPE_CHECKING:
-    from remote.local_cloud.apps import Function
     from remote.local_cloud.cloud import Cloud
+    from remote.local_cloud.function import Function
     from remote.local_cloud.template import Template
 
 log = logging.getLogger(__name__)

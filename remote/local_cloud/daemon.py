@@ -78,6 +78,8 @@ async def _serve(places: Places) -> None:
     server.close()
     await cloud.stop()
     control.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not empty: somebody else's
+        sockets.rmdir()
 
 
 def _client_content(places: Places, control: Path) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from modal_proto import api_pb2
 
 from remote.local_cloud import clocks, cluster_control, scheduler
-from remote.local_cloud.apps import LIVE_STATES, Function
+from remote.local_cloud.apps import LIVE_STATES
 from remote.local_cloud.calls import CANCELLED, Input, Result
 from remote.local_cloud.container import Container
+from remote.local_cloud.function import Function
 from remote.local_cloud.logs import SYSTEM, Origin
 from remote.local_cloud.mount_paths import By
 from remote.local_cloud.scaling import Scaling

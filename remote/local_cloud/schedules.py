@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from modal_proto import api_pb2
 
-from remote.local_cloud.apps import Apps, Function
+from remote.local_cloud.apps import Apps
 from remote.local_cloud.calls import Calls
+from remote.local_cloud.function import Function
 from remote.local_cloud.store import Store
 
 _TABLES = """

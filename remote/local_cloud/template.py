@@ -24,8 +24,8 @@ from remote.local_cloud.container_launch import Prepared
 from remote.local_cloud.mount_paths import By
 
 if TYPE_CHECKING:
-    from remote.local_cloud.apps import Function
     from remote.local_cloud.cloud import Cloud
+    from remote.local_cloud.function import Function
 
 PROGRAM = (sys.executable, "-P", str(Path(__file__).with_name("template_process.py")))
 STARTUP_SECONDS = 300.0

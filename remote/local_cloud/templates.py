@@ -19,8 +19,8 @@ from remote.local_cloud.logs import SYSTEM, Origin
 from remote.local_cloud.template import Template
 
 if TYPE_CHECKING:
-    from remote.local_cloud.apps import Function
     from remote.local_cloud.cloud import Cloud
+    from remote.local_cloud.function import Function
 
 log = logging.getLogger(__name__)
 

@@ -80,6 +80,17 @@ def strays(cloud: LocalCloud) -> set[str]:
     return working - known
 
 
+def what_was_said(cloud: LocalCloud, call_id: str) -> str:
+    """By its containers and of them: the evidence if a call has started more than once."""
+    with contextlib.closing(sqlite3.connect(cloud.places.database)) as db:
+        lines = db.execute(
+            "SELECT task_id, data FROM logs WHERE call_id=? ORDER BY entry", (call_id,)
+        ).fetchall()
+        tasks = {task_id for task_id, _ in lines}
+        ends = [row for row in db.execute("SELECT task_id, ended FROM tasks") if row[0] in tasks]
+    return "\n".join(f"{task_id} {text}" for task_id, text in [*lines, *ends])
+
+
 def tally(cloud: LocalCloud) -> dict[str, int]:
     """What the cloud has seen up to now."""
     counted = {
@@ -113,7 +124,7 @@ def hammer_and_kill(cloud: LocalCloud, seed: int, kills: int) -> None:
     assert count(cloud, spawned) - before <= seen["spawns"]
     assert mapper.result() > 0
     code = "say(modal.FunctionCall.from_id(sys.argv[1]).get(timeout=60))"
-    assert cloud.client(code, long_call) == [40 * kills, 1]
+    assert cloud.client(code, long_call) == [40 * kills, 1], what_was_said(cloud, long_call)
     assert count(cloud, "SELECT count(*) FROM inputs WHERE status='running'") == 0
     wait_for(lambda: not strays(cloud))
     print(f"seed {seed}: {kills} kills; " + ", ".join(f"{n} {what}" for what, n in tally(cloud).items()))

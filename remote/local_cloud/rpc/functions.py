@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from google.protobuf.message import Message
 from modal_proto import api_pb2
 
-from remote.local_cloud.apps import Function
+from remote.local_cloud.function import Function
 from remote.local_cloud.rpc.area import Area, Peer, not_found
 
 COPIED = (

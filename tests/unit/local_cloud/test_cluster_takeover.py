@@ -14,10 +14,10 @@ from grpclib.client import Channel
 from modal_proto import api_grpc, api_pb2
 
 from remote.local_cloud import cluster_control, processes
-from remote.local_cloud.apps import Function
 from remote.local_cloud.cloud import Cloud
 from remote.local_cloud.clusters import Cluster
 from remote.local_cloud.container import Container
+from remote.local_cloud.function import Function
 
 SIZE = 3
 STRANGERS = 30
