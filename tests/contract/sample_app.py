@@ -167,7 +167,12 @@ class Job:
         return value
 
 
-@app.function(timeout=1, retries=modal.Retries(max_retries=1, initial_delay=0.0), single_use_containers=True)
+@app.function(
+    timeout=1,
+    startup_timeout=60,  # else it is the timeout, and a busy machine needs more than a second to start
+    retries=modal.Retries(max_retries=1, initial_delay=0.0),
+    single_use_containers=True,
+)
 def too_slow(name: str) -> None:
     begin(name)
     while True:

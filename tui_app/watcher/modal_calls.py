@@ -61,6 +61,11 @@ def link() -> Iterator[None]:
         raise LinkError(f"{TOKEN_REFUSED}: {error}") from error
     except (ConnectionError, ServiceError, InternalError, ModalTimeoutError, ClientClosed, OSError) as error:
         raise LinkError(f"the target does not answer: {error}") from error
+    except AttributeError as error:
+        if not type(error.obj).__module__.startswith("grpclib"):
+            raise
+        # grpclib takes a connection apart when it is lost, also under a request that is being written
+        raise LinkError("the target does not answer: the connection was lost") from error
 
 
 class LinkedTable:
