@@ -22,7 +22,7 @@ SELECT entry, input_id, item, payload FROM outputs JOIN inputs USING(input_id)
 WHERE entry<=? AND item<>x'' ORDER BY entry LIMIT ?
 """
 KEPT_SECONDS = 7 * 24 * 3600.0
-AT_ONCE = 1000
+AT_ONCE = 200
 """How many results are dropped in one transaction: the daemon answers nobody meanwhile."""
 
 
