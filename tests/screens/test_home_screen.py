@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -9,6 +10,7 @@ from conftest import LARGE, SMALL, Open
 from run_story import Journal
 from textual.events import Key
 
+from tui_app.app import Middlewatch
 from tui_app.widgets.run_table import RunTable
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
@@ -225,3 +227,30 @@ async def test_a_prompt_below_another_screen_goes_on_showing_the_list(
         await board.shows("Terminal too small: 60x20")
         await board.pilot.resize_terminal(*SMALL)
         await board.shows("filter: alp", "1 of 2")
+
+
+@pytest.mark.parametrize("run", [None, "sort-digits"])
+async def test_the_clock_goes_on_while_the_dashboard_closes_and_breaks_nothing(
+    journal: Journal, open_board: Open, run: str | None
+) -> None:
+    """The widgets of a screen are gone before it is told; the pulse may come in between, so here it always
+    does."""
+    journal.story(ago=60).begin().steps(34).fail()
+    rounds: list[bool] = []
+    async with open_board(run) as board:
+        await board.shows("BACKOFF")
+        screen, pulsing = board.app.screen, asyncio.create_task(pulse_always(board.app, rounds))
+    pulsing.cancel()
+    await asyncio.wait([pulsing])
+    assert pulsing.cancelled(), pulsing.exception()
+    assert not screen.ready
+    assert any(rounds)
+
+
+async def pulse_always(app: Middlewatch, rounds: list[bool]) -> None:
+    """At each turn of the loop; notes where a screen was there whose widgets were gone."""
+    while True:
+        rounds.append(any(not screen.query("*") for screen in app.screen_stack))
+        with app._context():
+            app._pulse()
+        await asyncio.sleep(0)

@@ -66,8 +66,7 @@ class DeskScreen(NewestSize, Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ready = False
-        """Whether its widgets are there."""
+        self._stands = False
         self.asking: PromptBar | None = None
         """The line that is being typed, or was last."""
         self.HORIZONTAL_BREAKPOINTS = [(0, "-tight"), (100, "-roomy")]
@@ -86,6 +85,11 @@ class DeskScreen(NewestSize, Screen[None]):
         return cast("Middlewatch", self.app)
 
     @property
+    def ready(self) -> bool:
+        """Whether its widgets are there. They are taken away before it is told of its own end."""
+        return self._stands and self.is_running
+
+    @property
     def subject(self) -> str | None:
         """The run that a key is about."""
         raise NotImplementedError
@@ -102,7 +106,7 @@ class DeskScreen(NewestSize, Screen[None]):
 
     def on_mount(self) -> None:
         """Show at once what is known, so that the first frame is a whole one."""
-        self.ready = True
+        self._stands = True
         self.board.begin()
         self.call_after_refresh(self.board.tick)
 
@@ -119,7 +123,7 @@ class DeskScreen(NewestSize, Screen[None]):
 
     def on_unmount(self) -> None:
         """From here on there is nothing left to show it on; its rows go as those of its widgets do."""
-        self.ready = False
+        self._stands = False
         self._styles_cache.clear()
 
     def show_foot(self, desk: Desk, now: float, link: Link | None) -> None:
