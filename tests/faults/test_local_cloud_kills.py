@@ -92,7 +92,7 @@ def what_was_said(cloud: LocalCloud, call_id: str) -> str:
 
 
 def tally(cloud: LocalCloud) -> dict[str, int]:
-    """What the cloud has seen up to now."""
+    """What the cloud has seen up to now, other seeds included."""
     counted = {
         "calls": "SELECT count(*) FROM calls",
         "inputs": "SELECT count(*) FROM inputs",
@@ -104,7 +104,7 @@ def tally(cloud: LocalCloud) -> dict[str, int]:
 
 
 def hammer_and_kill(cloud: LocalCloud, seed: int, kills: int) -> None:
-    chance = random.Random(seed)
+    chance, seen_before = random.Random(seed), tally(cloud)
     functions = "(SELECT function_id FROM functions WHERE name IN ('square', 'Job.*'))"
     spawned = f"SELECT count(*) FROM calls WHERE function_id IN {functions} AND invocation=3"
     name = f"long-{seed}"
@@ -127,7 +127,8 @@ def hammer_and_kill(cloud: LocalCloud, seed: int, kills: int) -> None:
     assert cloud.client(code, long_call) == [40 * kills, 1], what_was_said(cloud, long_call)
     assert count(cloud, "SELECT count(*) FROM inputs WHERE status='running'") == 0
     wait_for(lambda: not strays(cloud))
-    print(f"seed {seed}: {kills} kills; " + ", ".join(f"{n} {what}" for what, n in tally(cloud).items()))
+    new = {what: n - seen_before[what] for what, n in tally(cloud).items()}
+    print(f"seed {seed}: {kills} kills; " + ", ".join(f"{n} {what}" for what, n in new.items()))
 
 
 def test_a_daemon_that_is_killed_under_load_loses_and_doubles_nothing(cloud):
