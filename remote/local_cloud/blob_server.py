@@ -18,9 +18,11 @@ from aiohttp import web
 
 from remote.local_cloud import clocks, multipart
 from remote.local_cloud.blobs import CHUNK, ObjectStore
+from remote.local_cloud.places import write_private
 
 MAX_BODY = 4 * 1024**3
 LINK_SECONDS = 3600
+KEY_BYTES = 32
 
 
 class BlobServer:
@@ -30,7 +32,7 @@ class BlobServer:
     def __init__(self, blobs: ObjectStore, contents: ObjectStore, state_dir: Path) -> None:
         self._parts = ObjectStore(state_dir / "parts")
         self._stores = {"blob": blobs, "block": contents, "part": self._parts}
-        self._key = _kept(state_dir / "blob.key", secrets.token_bytes(32))
+        self._key = _kept_key(state_dir / "blob.key")
         self._port_file = state_dir / "blob.port"
         self._runner: web.AppRunner | None = None
         self.base_url = ""
@@ -43,10 +45,16 @@ class BlobServer:
         app.router.add_post("/blob/{name}", self._post)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.SockSite(self._runner, _listener(int(_kept(self._port_file, b"0")))).start()
+        await web.SockSite(self._runner, _listener(self._last_port())).start()
         host, port = self._runner.addresses[0][:2]
-        self._port_file.write_text(str(port))
+        write_private(self._port_file, str(port))
         self.base_url = f"http://{host}:{port}"
+
+    def _last_port(self) -> int:
+        try:
+            return int(self._port_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
 
     async def close(self) -> None:
         """Stop listening."""
@@ -130,11 +138,13 @@ class BlobServer:
         return response
 
 
-def _kept(path: Path, default: bytes) -> bytes:
-    """What a small private file holds; made with a default where it is missing."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(default)
+def _kept_key(path: Path) -> bytes:
+    """The key that links are signed with; made once, whole or not at all."""
+    if not path.exists() or len(path.read_bytes()) != KEY_BYTES:
+        temporary = path.with_suffix(".tmp")
+        temporary.touch(mode=0o600)
+        temporary.write_bytes(secrets.token_bytes(KEY_BYTES))
+        temporary.rename(path)
     return path.read_bytes()
 
 

@@ -127,20 +127,19 @@ class Addition:
         self.staged: list[Path] = []
         self.names: list[str] = []
 
-    def add(self, source: Path) -> tuple[str, int]:
+    def add(self, source: IO[bytes]) -> tuple[str, int]:
         """Take a file's contents; their sha256, which is their name, and their size in bytes. OSError."""
         digest, size = hashlib.sha256(), 0
-        with os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-            descriptor, temporary = tempfile.mkstemp(dir=self._directory)
-            try:
-                with os.fdopen(descriptor, "wb") as copy:
-                    while chunk := file.read(CHUNK):
-                        digest.update(chunk)
-                        copy.write(chunk)
-                        size += len(chunk)
-            except BaseException:
-                os.unlink(temporary)
-                raise
+        descriptor, temporary = tempfile.mkstemp(dir=self._directory)
+        try:
+            with os.fdopen(descriptor, "wb") as copy:
+                while chunk := source.read(CHUNK):
+                    digest.update(chunk)
+                    copy.write(chunk)
+                    size += len(chunk)
+        except BaseException:
+            os.unlink(temporary)
+            raise
         self.staged.append(Path(temporary))
         self.names.append(digest.hexdigest())
         return digest.hexdigest(), size

@@ -216,9 +216,13 @@ class Calls:
         row = self._db.execute("SELECT count(*) FROM inputs WHERE call_id=? AND status<>'done'", (call_id,))
         return int(row.fetchone()[0])
 
+    def total(self, call_id: str) -> int:
+        """How many inputs a call has."""
+        return int(self._db.execute("SELECT count(*) FROM inputs WHERE call_id=?", (call_id,)).fetchone()[0])
+
     def inputs_of(self, call_id: str) -> list[Input]:
-        """All inputs of a call."""
-        return self._select("i.call_id=? ORDER BY i.idx", (call_id,))
+        """All inputs of a call, without payloads."""
+        return self._select("i.call_id=? ORDER BY i.idx", (call_id,), payload="x''")
 
     def held_by(self, task_id: str) -> list[Input]:
         """What a container is running."""

@@ -17,7 +17,7 @@ from modal_proto import api_pb2
 from remote.local_cloud import clocks, cluster_control
 from remote.local_cloud import clusters as clusters_of
 from remote.local_cloud.answers import Answers
-from remote.local_cloud.apps import Apps
+from remote.local_cloud.apps import STOPPED, Apps
 from remote.local_cloud.blob_server import BlobServer
 from remote.local_cloud.blobs import ObjectStore
 from remote.local_cloud.calls import Calls, Result
@@ -76,6 +76,7 @@ AREAS: tuple[type[Area], ...] = (
 )
 """All RPCs, by subject."""
 END_GRACE = 10.0
+APP_STOPPED = Result(status=Result.GENERIC_STATUS_TERMINATED, exception="the app was stopped")
 
 
 class Cloud:
@@ -116,6 +117,9 @@ class Cloud:
         await self.blob_server.start()
         self.containers.adopt_or_forget()
         cluster_control.restore(self)
+        for app_id in {container.app_id for container in self.containers.live.values()}:
+            if self.apps.get(app_id)["state"] == STOPPED:  # the last daemon died while it stopped this app
+                self._stop_containers_of(app_id)
         await self.containers.listen()
         self.volumes.discard_all_but(set(self.containers.live))
         loops = (self.pool.run(), self._collect(), self._commit_in_background(), self._look_at_apps())
@@ -149,15 +153,17 @@ class Cloud:
 
     async def _commit_all(self, task_id: str) -> None:
         for volume_id in self.volumes.mounted(task_id):
+            if task_id not in self.containers.live:
+                return  # what it had not committed is lost with it
             try:
-                await self.commit(task_id, volume_id)
+                await self.commit(task_id, volume_id, asked=False)
             except (OSError, KeyError, sqlite3.Error):
                 if task_id in self.containers.live:
                     log.exception("the background commit of %s failed", volume_id)
 
-    async def commit(self, task_id: str, volume_id: str) -> None:
+    async def commit(self, task_id: str, volume_id: str, *, asked: bool = True) -> None:
         """Publish what a container changed in a volume; that it came forward counts for its input."""
-        published = await self.volumes.commit(task_id, volume_id)
+        published = await self.volumes.commit(task_id, volume_id, asked=asked)
         if published.files:
             self.calls.committed(task_id, clocks.now())
 
@@ -174,10 +180,13 @@ class Cloud:
 
     def stop_app(self, app_id: str) -> None:
         """Stop an app: its open inputs end as terminated, its containers are interrupted."""
-        self.apps.stop(app_id)
-        result = Result(status=Result.GENERIC_STATUS_TERMINATED, exception="the app was stopped")
-        own = [i for i in self.calls.open_inputs() if self.apps.function(i.function_id).app_id == app_id]
-        self.calls.finish(own, result)
+        with self.store.transaction():
+            self.apps.stop(app_id)
+            own = [i for i in self.calls.open_inputs() if self.apps.function(i.function_id).app_id == app_id]
+            self.calls.finish(own, APP_STOPPED)
+        self._stop_containers_of(app_id)
+
+    def _stop_containers_of(self, app_id: str) -> None:
         for container in list(self.containers.live.values()):
             if container.app_id == app_id:
                 container.current.clear()

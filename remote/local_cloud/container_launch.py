@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -119,9 +120,21 @@ class Prepared:
 
 
 async def prepare(cloud: Cloud, function: Function, kind: str, *, park: bool = False) -> Prepared:
-    """A directory, volumes and an environment for a new process of this kind of start."""
+    """A directory, volumes and an environment for a new process of this kind of start; nothing of it is
+    left after an error, as on a full disk."""
     task_id = new_id("ta")
     directory = cloud.containers_dir / task_id
+    try:
+        return await _prepare(cloud, function, kind, task_id, directory, park=park)
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        await cloud.volumes.discard(task_id)
+        raise
+
+
+async def _prepare(
+    cloud: Cloud, function: Function, kind: str, task_id: str, directory: Path, *, park: bool
+) -> Prepared:
     for name in ("", "work", "faults", "tmp"):
         (directory / name).mkdir(mode=0o700)
     (directory / "arguments").write_bytes(arguments(cloud, function, task_id))

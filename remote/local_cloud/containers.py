@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 30.0
 ATTEND_SECONDS = 0.1
+TRY_AGAIN_SECONDS = 1.0
 Spawn = Callable[[Prepared], Awaitable[tuple[subprocess.Popen[bytes] | None, int]]]
 """Starts a process: our child, if it is one, and the process's pid."""
 PREEMPTION_LINE = (
@@ -117,14 +118,23 @@ class Containers:
     async def ended(self, container: Container) -> int | None:
         """Wait until a process has ended, and take what it has printed; its exit code, if it is known."""
         code = await processes.ended(container.pid, container.pid_mark, container.child)
-        for tail in container.tails:
-            tail.finish()
-        processes.kill_group(container.pid)  # whatever children it left behind
+        try:
+            for tail in container.tails:
+                tail.finish()
+        except (OSError, sqlite3.Error):
+            log.exception("what %s printed last is lost", container.task_id)
+        processes.kill_group(container.pid)  # whatever children it left behind, in sessions of their own too
+        await asyncio.to_thread(processes.kill_below, container.directory)
         return await container.template.reap(container.pid) if container.template is not None else code
 
     async def clear(self, container: Container, how: str) -> None:
         """Remove what an ended process had."""
-        self.rows.finished(container.task_id, how)
+        try:
+            self.rows.finished(container.task_id, how)
+        except sqlite3.Error:
+            log.exception(
+                "the end of %s could not be written down", container.task_id
+            )  # the next daemon sees it
         await self._clear(container.task_id, container.server)
 
     async def release(self, container: Container) -> None:
@@ -168,8 +178,8 @@ class Containers:
             container = self._adopt(row)
             if container is None:
                 why = Gone.PREEMPTED if row["preempted"] else Gone.CRASHED
-                self.rows.finished(row["task_id"], "gone while the cloud was down")
                 self._cloud.calls.container_gone(row["task_id"], why, clocks.now())
+                self.rows.finished(row["task_id"], "gone while the cloud was down")
                 continue
             self._follow(container)
             self._watch(container)
@@ -252,18 +262,32 @@ class Containers:
     async def _attend(self, container: Container) -> None:
         """What is looked at regularly: new output, faults asked for, the end of a grace."""
         while True:
-            container.read_output()
-            grace = faults.take_preemption(container.directory / "faults")
-            if grace is not None:
-                self.stop(container, grace=grace)
             if container.kill_at is not None and clocks.now() >= container.kill_at:
                 processes.kill_group(container.pid)
+            try:
+                container.read_output()
+                grace = faults.take_preemption(container.directory / "faults")
+                if grace is not None:
+                    self.stop(container, grace=grace)
+            except (OSError, sqlite3.Error):
+                log.exception("a look at %s failed; trying again", container.task_id)
+                await asyncio.sleep(TRY_AGAIN_SECONDS)
             await asyncio.sleep(ATTEND_SECONDS)
 
     async def _wait(self, container: Container) -> None:
         code = await self.ended(container)
         container.tasks[0].cancel()
         del self.live[container.task_id]
+        try:
+            self._say_gone(container, code)
+        except sqlite3.Error:
+            log.exception(
+                "the end of %s could not be written down", container.task_id
+            )  # the pool looks again
+        self._cloud.logs.changed.beat()  # a stream may have waited for the last container of its app
+        await self.clear(container, f"exit {code}" + (" (preempted)" if container.preempted else ""))
+
+    def _say_gone(self, container: Container, code: int | None) -> None:
         why = Gone.PREEMPTED if container.preempted else Gone.CRASHED
         if why is Gone.CRASHED and self._cloud.calls.held_by(container.task_id):
             words = f"Container {container.task_id} died (exit {code})."
@@ -271,8 +295,6 @@ class Containers:
             self._cloud.logs.add(self.origin(container), SYSTEM, [line])
         self._cloud.calls.container_gone(container.task_id, why, clocks.now())
         self.on_exit(container, why)
-        self._cloud.logs.changed.beat()  # a stream may have waited for the last container of its app
-        await self.clear(container, f"exit {code}" + (" (preempted)" if container.preempted else ""))
 
     async def _clear(self, task_id: str, server: Server | None) -> None:
         if server is not None:
@@ -281,7 +303,7 @@ class Containers:
         self._cloud.mount_paths.release(task_id)
         directory = self._cloud.containers_dir / task_id
         await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
-        await asyncio.to_thread(self._cloud.volumes.discard, task_id)
+        await self._cloud.volumes.discard(task_id)
 
     async def _serve(self, task_id: str) -> Server:
         path = self._cloud.socket_path(task_id)

@@ -31,6 +31,8 @@ from remote.local_cloud.fault_control import FaultControl
 from remote.local_cloud.places import Places, write_private
 from remote.local_cloud.rpc.area import Peer
 
+log = logging.getLogger(__name__)
+
 START_SECONDS = 30.0
 END_SECONDS = 60.0
 ORPHAN_GRACE = 2.0
@@ -116,7 +118,10 @@ async def _write_status(places: Places, cloud: Cloud) -> None:
             "faults": cloud.fault_plan.report(),
             "mounts": cloud.mount_paths.report(),
         }
-        write_private(places.status_file, json.dumps(content))
+        try:
+            write_private(places.status_file, json.dumps(content))
+        except OSError as error:
+            log.warning("status.json could not be written: %s", error)
         await asyncio.sleep(2.0)
 
 

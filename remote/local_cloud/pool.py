@@ -68,6 +68,7 @@ class Pool:
 
     async def _match(self) -> None:
         now = clocks.now()
+        self._give_back_lost(now)
         for item in self._cloud.calls.running():
             self._check_limits(item, now)
         self._told = {key: at for key, at in self._told.items() if now - at < 2 * CANCEL_GRACE}
@@ -79,6 +80,14 @@ class Pool:
         await self._keep_spares(now)
         self._end_slow_and_idle(now)
         cluster_control.end_remains(self._cloud, now)
+
+    def _give_back_lost(self, now: float) -> None:
+        """Inputs that are said to run in a container that is no more: its end was seen, and what should have
+        come of it was not, because the daemon died in between or could not write."""
+        live = self._cloud.containers.live
+        for task_id in {item.state.task_id or "" for item in self._cloud.calls.running()} - live.keys():
+            log.warning("container %s is no more; its inputs are given to another", task_id)
+            self._cloud.calls.container_gone(task_id, Gone.CRASHED, now)
 
     async def _provide(self, function: Function, waiting: int, now: float) -> None:
         key = function.key
@@ -242,10 +251,10 @@ class Pool:
         output = api_pb2.FunctionPutOutputsItem(
             input_id=item.input_id, result=result, retry_count=item.state.retry_count
         )
-        self._cloud.calls.put_output(item.state.task_id or "", output, clocks.now())
-        if container is not None:
+        if container is not None:  # first: the next try must not begin beside a container that lives on
             container.current.pop(item.input_id, None)
             self._cloud.containers.stop(container, grace=0.0, preempted=False)
+        self._cloud.calls.put_output(item.state.task_id or "", output, clocks.now())
 
     def failed_to_start(self, container: Container, result: api_pb2.GenericResult) -> None:
         """A container says that its code cannot be loaded."""
@@ -253,8 +262,9 @@ class Pool:
 
     def _container_gone(self, container: Container, why: Gone) -> None:
         cluster_control.member_gone(self._cloud, container)
-        if container.started_at is not None:
+        if container.ready:  # also one that was not needed any more
             self._failed.pop(container.key, None)
+            self._not_before.pop(container.key, None)
         elif why is Gone.CRASHED and not container.stopping:
             self._start_failed(container.key, container.function_id)
         self._cloud.calls.changed.beat()

@@ -132,6 +132,15 @@ def kill_strays(directory: Path, but: Collection[str]) -> int:
     return len(strays)
 
 
+def kill_below(directory: Path) -> None:
+    """Kill every process that works in a directory or below it: children in sessions of their own, as
+    torch's launcher starts them, outlive the group of what started them."""
+    for process, name in working_below(directory.parent):
+        if name == directory.name:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+
 def working_below(directory: Path) -> Iterator[tuple[psutil.Process, str]]:
     """Every process that works in an entry of a directory or below it, and the entry's name."""
     directory = directory.resolve()

@@ -19,12 +19,11 @@ class Pulse:
                 waiter.set_result(None)
 
     async def wait(self, at_most: float) -> None:
-        """Return at the next beat, or after ``at_most`` seconds."""
+        """Return at the next beat, or after ``at_most`` seconds. Who is cancelled while the beat comes is
+        cancelled (`asyncio.wait_for` forgets that before Python 3.12)."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.add(waiter)
         try:
-            await asyncio.wait_for(waiter, max(at_most, 0.0))
-        except TimeoutError:
-            pass
+            await asyncio.wait((waiter,), timeout=max(at_most, 0.0))
         finally:
             self._waiters.discard(waiter)

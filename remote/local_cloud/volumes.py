@@ -19,6 +19,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from remote.local_cloud import clocks
 from remote.local_cloud.blobs import ObjectStore
@@ -35,7 +36,8 @@ CREATE TABLE IF NOT EXISTS volume_files(
 """
 MAX_PATH = 4095
 MAX_NAME = 255
-UNUSED_SECONDS = 120.0
+UNUSED_SECONDS = 3600.0
+"""So long an upload may take from its first block to its last word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +140,14 @@ class Volumes:
         await self.reload(task_id, volume_id)
         return self._root(task_id, volume_id)
 
-    async def commit(self, task_id: str, volume_id: str) -> CommitResult:
-        """Publish what the container changed. Its own writes win; files it did not touch stay."""
+    async def commit(self, task_id: str, volume_id: str, *, asked: bool = True) -> CommitResult:
+        """Publish what the container changed, as it ``asked`` for or in the background. Its own writes win;
+        files it did not touch stay. OSError, and nothing is published, if something cannot be read or stored;
+        KeyError for a container that does not have the volume any more."""
         started = time.monotonic()
         async with self._using(task_id, volume_id):
             root, seen = self._root(task_id, volume_id), self._seen_by(task_id, volume_id)
-            changed, now_seen = await asyncio.to_thread(take_changes, root, seen, self._objects)
+            changed, now_seen = await asyncio.to_thread(take_changes, root, seen, self._objects, asked=asked)
             gone = [path for path in seen if path not in now_seen]
             committed = {file.path: file.sha for file in self.files(volume_id)} if gone else {}
             with self._store.transaction() as db:
@@ -192,26 +196,33 @@ class Volumes:
     @contextlib.asynccontextmanager
     async def _using(self, task_id: str, volume_id: str) -> AsyncIterator[None]:
         """One at a time for a working copy, and no collection of contents meanwhile."""
-        lock = self._locks.setdefault((task_id, volume_id), asyncio.Lock())
-        async with lock:
+        async with self._lock(task_id, volume_id):
             self._users += 1
             try:
                 yield
             finally:
                 self._users -= 1
 
-    def discard(self, task_id: str) -> None:
-        """Drop a container's working copies with whatever was not committed."""
-        shutil.rmtree(self._working / task_id, ignore_errors=True)
-        for table in (self._locks, self._seen):
-            for key in [key for key in table if key[0] == task_id]:
-                del table[key]
+    async def discard(self, task_id: str) -> None:
+        """Drop a container's working copies with whatever was not committed. A commit that is under way ends
+        first: it would take what is being removed for deleted by the container."""
+        async with contextlib.AsyncExitStack() as held:
+            for volume_id in self.mounted(task_id):
+                await held.enter_async_context(self._lock(task_id, volume_id))
+            await asyncio.to_thread(shutil.rmtree, self._working / task_id, ignore_errors=True)
+            tables: tuple[dict[tuple[str, str], Any], ...] = (self._locks, self._seen)
+            for table in tables:
+                for key in [key for key in table if key[0] == task_id]:
+                    del table[key]
 
     def discard_all_but(self, task_ids: set[str]) -> None:
         """Drop the working copies of containers that did not survive a restart."""
         for directory in self._working.iterdir():
             if directory.name not in task_ids:
-                self.discard(directory.name)
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def _lock(self, task_id: str, volume_id: str) -> asyncio.Lock:
+        return self._locks.setdefault((task_id, volume_id), asyncio.Lock())
 
     def _root(self, task_id: str, volume_id: str) -> Path:
         return self._working / task_id / volume_id

@@ -7,11 +7,13 @@ write in place, link out of it, remove what we are looking at. It knows no conta
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from remote.local_cloud.blobs import ObjectStore, clone
 
@@ -29,35 +31,60 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a working file looked like when it was last equal to the contents ``sha``."""
+    """What a working file looked like when it was last equal to the contents ``sha``. ``asked`` if its
+    container had asked for that look: then it had written what it wanted to be there."""
 
     sha: str
     size: int
     mtime_ns: int
     inode: int
+    asked: bool = True
+
+
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""Why a file that was just listed cannot be opened if it is gone, or a link by now."""
 
 
 def take_changes(
-    root: Path, seen: dict[str, Seen], objects: ObjectStore
+    root: Path, seen: dict[str, Seen], objects: ObjectStore, *, asked: bool = True
 ) -> tuple[list[Committed], dict[str, Seen]]:
-    """Store the contents of what differs from ``seen``: the changed files, and what is seen now.
-    Files that look the same are not read; links and special files are passed over."""
+    """Store the contents of what differs from ``seen``: the changed files, and what is seen now. OSError,
+    and nothing is known of it, if something cannot be read or stored: that is not the same as gone.
+
+    Files that look the same are not read, but for those of a look that nobody ``asked`` for: who writes by
+    a memory map changes a file's time at the first write to a page alone, and the look may have come in
+    between. Links and special files are passed over.
+    """
     changed, now_seen = [], {}
     with objects.adding() as addition:
         for relative, stat in _regular_files(root):
             before = seen.get(relative)
-            if before is not None and _is_as(stat, before):
+            if before is not None and _is_as(stat, before) and (before.asked or not asked):
                 now_seen[relative] = before
                 continue
-            try:
-                relative.encode()
-                sha, size = addition.add(root / relative)
-            except (OSError, UnicodeEncodeError):
-                continue  # gone or a link by now, or of a name that no protocol carries
-            now_seen[relative] = Seen(sha, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            source = _opened(root / relative)
+            if source is None:
+                continue
+            with source:
+                sha, size = addition.add(source)
+            now_seen[relative] = Seen(sha, stat.st_size, stat.st_mtime_ns, stat.st_ino, asked)
             if before is None or before.sha != sha:
                 changed.append(Committed(relative, sha, size, stat.st_mtime, stat.st_mode & 0o777))
+    root.lstat()  # with it everything would be gone
     return changed, now_seen
+
+
+def _opened(path: Path) -> IO[bytes] | None:
+    """A plain file; None if it is gone or a link by now, or of a name that no protocol carries."""
+    try:
+        str(path).encode()
+        return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
+    except UnicodeEncodeError:
+        return None
+    except OSError as error:
+        if error.errno in GONE:
+            return None
+        raise
 
 
 def bring(
@@ -86,7 +113,7 @@ def load_seen(path: Path) -> dict[str, Seen]:
 
 def save_seen(path: Path, seen: dict[str, Seen]) -> None:
     """Store what was seen, whole or not at all."""
-    rows = {name: [s.sha, s.size, s.mtime_ns, s.inode] for name, s in seen.items()}
+    rows = {name: [s.sha, s.size, s.mtime_ns, s.inode, s.asked] for name, s in seen.items()}
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(rows))
     temporary.rename(path)

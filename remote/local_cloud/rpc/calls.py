@@ -48,21 +48,35 @@ class CallRpc(Area):
     async def FunctionPutInputs(
         self, request: api_pb2.FunctionPutInputsRequest, peer: Peer
     ) -> api_pb2.FunctionPutInputsResponse:
-        self._call(request.function_call_id)
+        call = self._call(request.function_call_id)
         accepted = self.cloud.calls.put(request.function_call_id, request.inputs)
+        self._end_what_is_late(call)
         return api_pb2.FunctionPutInputsResponse(inputs=accepted)
 
     async def FunctionRetryInputs(
         self, request: api_pb2.FunctionRetryInputsRequest, peer: Peer
     ) -> api_pb2.FunctionRetryInputsResponse:
         """A further try of inputs of a call that the client waits for; tokens are ids here."""
-        self._call(request.function_call_jwt)
+        call = self._call(request.function_call_jwt)
         try:
             wanted = [(input_of_token(item.input_jwt), item.retry_count) for item in request.inputs]
         except ValueError as error:
             invalid(str(error))
         self.cloud.calls.retry(wanted)
+        self._end_what_is_late(call)
         return api_pb2.FunctionRetryInputsResponse(input_jwts=[item.input_jwt for item in request.inputs])
+
+    def _end_what_is_late(self, call: sqlite3.Row) -> None:
+        """What comes to a call that was cancelled, or to one whose app was stopped, ends at once."""
+        if call["cancelled_at"] is not None:
+            result = Result(status=Result.GENERIC_STATUS_TERMINATED, exception=CANCELLED)
+        elif self.cloud.apps.get(call["app_id"])["state"] == STOPPED:
+            result = Result(status=Result.GENERIC_STATUS_TERMINATED, exception="the app was stopped")
+        else:
+            return
+        waiting = (InputStatus.PENDING, InputStatus.DELAYED)
+        inputs = self.cloud.calls.inputs_of(call["call_id"])
+        self.cloud.calls.finish([item for item in inputs if item.state.status in waiting], result)
 
     async def FunctionFinishInputs(self, request: api_pb2.FunctionFinishInputsRequest, peer: Peer) -> Empty:
         return Empty()
@@ -101,7 +115,7 @@ class CallRpc(Area):
         call = self._call(request.function_call_id)
         return api_pb2.FunctionCallFromIdResponse(
             function_call_id=request.function_call_id,
-            num_inputs=len(self.cloud.calls.inputs_of(request.function_call_id)),
+            num_inputs=self.cloud.calls.total(request.function_call_id),
             metadata=api_pb2.FunctionCallHandleMetadata(
                 app_id=call["app_id"], function_id=call["function_id"]
             ),
@@ -112,7 +126,7 @@ class CallRpc(Area):
     ) -> api_pb2.FunctionCallGetInfoResponse:
         call = self._call(request.function_call_id)
         counts = self.cloud.calls.outputs.counts(request.function_call_id)
-        total = len(self.cloud.calls.inputs_of(request.function_call_id))
+        total = self.cloud.calls.total(request.function_call_id)
         category = api_pb2.InputCategoryInfo
         info = api_pb2.FunctionCallInfo(
             function_call_id=request.function_call_id,
@@ -171,10 +185,10 @@ class CallRpc(Area):
     def _cancel_running(self, item: Input, terminated: api_pb2.GenericResult, *, kill: bool) -> None:
         container = self.cloud.containers.live.get(item.state.task_id or "")
         if container is None or kill:
-            self.cloud.calls.finish([item], terminated)
             if container is not None:
                 container.current.pop(item.input_id, None)
                 self.cloud.containers.stop(container, preempted=False)
+            self.cloud.calls.finish([item], terminated)
             return
         cluster_control.cancel_input(self.cloud, container, item.input_id)
 

@@ -56,6 +56,8 @@ class ContainerRpc(Area):
             container.current.pop(input_id, None)
         self.cloud.calls.changed.beat()  # a container is free: the pool counts again
         while True:
+            if container.task_id not in self.cloud.containers.live:
+                raise GRPCError(Status.CANCELLED, "the container has ended")
             if self._is_over(container):
                 kill = api_pb2.FunctionGetInputsItem(kill_switch=True)
                 return api_pb2.FunctionGetInputsResponse(inputs=[kill])

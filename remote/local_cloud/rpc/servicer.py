@@ -36,6 +36,7 @@ REPEATABLE = frozenset(
         "AppRollback",
         "AppRollover",
         "ClassCreate",
+        "DictGetOrCreate",
         "DictPop",
         "DictUpdate",
         "FunctionCreate",
@@ -44,9 +45,14 @@ REPEATABLE = frozenset(
         "FunctionPutInputs",
         "FunctionPutOutputs",
         "FunctionRetryInputs",
+        "QueueGetOrCreate",
         "QueuePut",
+        "SecretGetOrCreate",
         "VolumeCopyFiles",
         "VolumeCopyFiles2",
+        "VolumeGetOrCreate",
+        "VolumeRemoveFile",
+        "VolumeRemoveFile2",
     )
 )
 """RPCs whose second execution would do something twice; none of them waits for anything."""

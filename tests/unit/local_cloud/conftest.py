@@ -1,3 +1,5 @@
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -26,3 +28,12 @@ async def server(tmp_path: Path, objects: ObjectStore) -> AsyncIterator[BlobServ
     await made.start()
     yield made
     await made.close()
+
+
+@pytest.fixture
+def places() -> Iterator[Path]:
+    root = Path(tempfile.mkdtemp(prefix="ct-"))  # short: a socket's path is
+    for name in ("state", "sockets"):
+        (root / name).mkdir(mode=0o700)
+    yield root
+    shutil.rmtree(root, ignore_errors=True)

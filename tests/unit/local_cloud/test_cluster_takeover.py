@@ -3,17 +3,16 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cloud_in_process import define, open_cloud, record, running
 from grpclib.client import Channel
 from modal_proto import api_grpc, api_pb2
 
-from remote.local_cloud import cluster_control, processes
+from remote.local_cloud import cluster_control
 from remote.local_cloud.cloud import Cloud
 from remote.local_cloud.clusters import Cluster
 from remote.local_cloud.container import Container
@@ -25,15 +24,6 @@ STRANGERS = 30
 
 
 @pytest.fixture
-def places() -> Iterator[Path]:
-    root = Path(tempfile.mkdtemp(prefix="ct-"))  # short: a socket's path is
-    for name in ("state", "sockets"):
-        (root / name).mkdir(mode=0o700)
-    yield root
-    shutil.rmtree(root, ignore_errors=True)
-
-
-@pytest.fixture
 def sleepers() -> Iterator[list[subprocess.Popen[bytes]]]:
     """Processes that do nothing, in place of containers."""
     started = [subprocess.Popen(["sleep", "60"], start_new_session=True) for _ in range(SIZE + 1)]
@@ -41,51 +31,6 @@ def sleepers() -> Iterator[list[subprocess.Popen[bytes]]]:
     for process in started:
         process.kill()
         process.wait()
-
-
-def open_cloud(places: Path) -> Cloud:
-    return Cloud(places / "state", places / "sockets", ("ak-test", "as-test"))
-
-
-@contextlib.asynccontextmanager
-async def running(places: Path) -> AsyncIterator[Cloud]:
-    cloud = open_cloud(places)
-    await cloud.start()
-    try:
-        yield cloud
-    finally:
-        for container in cloud.containers.live.values():
-            cloud.containers.stop(container, grace=0.0)
-        await cloud.stop()
-
-
-def define(cloud: Cloud, name: str, size: int) -> Function:
-    app_id = cloud.apps.create(name, api_pb2.APP_STATE_DEPLOYED)
-    handle = api_pb2.FunctionHandleMetadata(function_name=name)
-    function_id = cloud.apps.reserve_function(app_id, name, "", handle)
-    definition = api_pb2.Function(function_name=name, _experimental_group_size=size)
-    cloud.apps.define_function(function_id, definition, handle, api_pb2.FunctionData())
-    request = api_pb2.AppPublishRequest(app_id=app_id, name=name, app_state=api_pb2.APP_STATE_DEPLOYED)
-    request.function_ids[name] = function_id
-    cloud.apps.publish(request)
-    return cloud.apps.function(function_id)
-
-
-def record(cloud: Cloud, function: Function, process: subprocess.Popen[bytes], task_id: str) -> None:
-    """What a daemon stores of a container that it has started."""
-    container = Container(
-        task_id=task_id,
-        function_id=function.function_id,
-        app_id=function.app_id,
-        key=function.key,
-        directory=cloud.containers_dir / task_id,
-        pid=process.pid,
-        pid_mark=processes.start_mark(process.pid) or "",
-        child=None,
-        start_kind="cold",
-        enqueued_at=0.0,
-    )
-    cloud.containers.rows.insert(container)
 
 
 def task_ids(prefix: str, count: int) -> list[str]:

@@ -1,8 +1,12 @@
 """Volumes: what a container sees, what a commit publishes, which paths are refused."""
 
 import asyncio
+import errno
+import mmap
 import os
+import threading
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -56,9 +60,86 @@ async def test_what_was_not_committed_is_lost_with_the_container(volumes, volume
     (one / "kept").write_text("kept")
     await volumes.commit("ta-1", volume)
     (one / "lost").write_text("lost")
-    volumes.discard("ta-1")
+    await volumes.discard("ta-1")
     again = await volumes.open_working_copy("ta-2", volume)
     assert sorted(path.name for path in again.iterdir()) == ["kept"]
+
+
+async def test_a_container_that_dies_in_a_commit_takes_no_committed_file_with_it(
+    volumes, volume, monkeypatch
+):
+    """Its files go while the commit still looks at them: they must not be taken for deleted."""
+    one = await volumes.open_working_copy("ta-1", volume)
+    for name in ("a", "b", "c"):
+        (one / name).mkdir()
+        (one / name / "weights").write_text(name)
+    await volumes.commit("ta-1", volume)
+    (one / "new").write_text("new")
+    add, hashing, on = Addition.add, threading.Event(), threading.Event()
+
+    def slowly(self, source):
+        hashing.set()
+        on.wait(5)
+        return add(self, source)
+
+    monkeypatch.setattr(Addition, "add", slowly)
+    commit = asyncio.create_task(volumes.commit("ta-1", volume, asked=False))
+    await asyncio.to_thread(hashing.wait, 5)
+    gone = asyncio.create_task(volumes.discard("ta-1"))
+    await asyncio.sleep(0.1)
+    on.set()
+    await asyncio.gather(commit, gone)
+    assert {file.path for file in volumes.files(volume)} >= {"a/weights", "b/weights", "c/weights"}
+    assert not one.exists()
+    with pytest.raises(KeyError):
+        await volumes.commit("ta-1", volume, asked=False)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EIO])
+async def test_a_file_that_cannot_be_stored_is_not_taken_for_deleted(volumes, volume, monkeypatch, number):
+    one = await volumes.open_working_copy("ta-1", volume)
+    (one / "weights").write_text("first")
+    await volumes.commit("ta-1", volume)
+    (one / "weights").write_text("second")
+
+    def fail(self, source):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Addition, "add", fail)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        await volumes.commit("ta-1", volume)
+    monkeypatch.undo()
+    assert contents(volumes, volume) == {"weights": "first"}
+    await volumes.commit("ta-1", volume)
+    assert contents(volumes, volume) == {"weights": "second"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+async def test_a_file_that_may_not_be_read_fails_the_commit(volumes, volume):
+    one = await volumes.open_working_copy("ta-1", volume)
+    (one / "weights").write_text("first")
+    await volumes.commit("ta-1", volume)
+    (one / "weights").write_text("second")
+    (one / "weights").chmod(0)
+    with pytest.raises(PermissionError):
+        await volumes.commit("ta-1", volume)
+    assert contents(volumes, volume) == {"weights": "first"}
+
+
+async def test_what_is_written_by_a_memory_map_after_a_look_in_the_background_is_committed(volumes, volume):
+    """Only the first write to a page changes the file's time."""
+    one = await volumes.open_working_copy("ta-1", volume)
+    (one / "weights").write_bytes(b"0" * 4096)
+    await volumes.commit("ta-1", volume)
+    with (one / "weights").open("r+b") as file, mmap.mmap(file.fileno(), 4096) as written:
+        written[:1] = b"1"
+        await volumes.commit("ta-1", volume, asked=False)
+        before = (one / "weights").stat().st_mtime_ns
+        written[1:2] = b"2"
+        written.flush()
+        assert (one / "weights").stat().st_mtime_ns == before
+        await volumes.commit("ta-1", volume)
+    assert contents(volumes, volume)["weights"][:2] == "12"
 
 
 async def test_a_reload_keeps_the_containers_own_changes(volumes, volume):
@@ -161,7 +242,9 @@ async def test_a_commit_reads_only_what_has_changed(volumes, volume, monkeypatch
     await volumes.commit("ta-1", volume)
     read = []
     add = Addition.add
-    monkeypatch.setattr(Addition, "add", lambda self, path: read.append(path.name) or add(self, path))
+    monkeypatch.setattr(
+        Addition, "add", lambda self, file: read.append(Path(file.name).name) or add(self, file)
+    )
     (root / "f7").write_text("changed")
     result = await volumes.commit("ta-1", volume)
     assert (read, result.files) == (["f7"], 1)
@@ -206,7 +289,8 @@ def test_what_a_killed_daemon_was_storing_is_removed_by_the_next(tmp_path):
     objects = ObjectStore(tmp_path / "contents")
     addition = Addition(tmp_path / "contents")
     (tmp_path / "f").write_text("x")
-    addition.add(tmp_path / "f")
+    with (tmp_path / "f").open("rb") as source:
+        addition.add(source)
     objects.put("0" * 64, b"kept")
     assert len(list((tmp_path / "contents").iterdir())) == 2
     again = ObjectStore(tmp_path / "contents")
