@@ -13,6 +13,7 @@ import time
 from modal_proto import api_pb2
 
 from remote.local_cloud import clocks
+from remote.local_cloud.bound_options import BoundOptions, applied
 from remote.local_cloud.deployments import Definition, Deployments
 from remote.local_cloud.function import Function
 from remote.local_cloud.ids import new_id
@@ -45,6 +46,7 @@ class Apps:
         self._db = store.db
         store.define(_TABLES)
         self.deployments = Deployments(store)
+        self._bound_options = BoundOptions(store)
         self._known: dict[str, Function] = {}
         self._heartbeats: dict[str, float] = {}
         self._since = time.monotonic()
@@ -144,7 +146,7 @@ class Apps:
         function_id: str = existing or (known["function_id"] if known else new_id("fu"))
         self._db.execute(
             "INSERT OR IGNORE INTO functions VALUES(?,?,?,NULL,x'',x'',?,x'')",
-            (function_id, app_id, name, handle.SerializeToString()),
+            (function_id, app_id, name, handle.SerializeToString(deterministic=True)),
         )
         return function_id
 
@@ -156,17 +158,25 @@ class Apps:
         data: api_pb2.FunctionData,
     ) -> None:
         """Store what a function is; a redeploy replaces it, bound variants and overridden scaling
-        included."""
-        parts = definition.SerializeToString(), handle.SerializeToString(), data.SerializeToString()
-        self._define(function_id, Definition(*parts))
+        included. Variants keep the options that they were bound with."""
+        self._define(function_id, Definition.of(definition, handle, data))
 
     def _define(self, function_id: str, given: Definition) -> None:
         self._known.clear()
-        self._db.execute("DELETE FROM autoscalers WHERE function_id=?", (function_id,))
-        self._db.execute(
-            "UPDATE functions SET definition=?, handle=?, data=? WHERE function_id=? OR base_id=?",
-            (given.definition, given.handle, given.data, function_id, function_id),
-        )
+        with self._store.transaction() as db:
+            db.execute(
+                "DELETE FROM autoscalers WHERE function_id IN "
+                "(SELECT function_id FROM functions WHERE function_id=? OR base_id=?)",
+                (function_id, function_id),
+            )
+            db.execute(
+                "UPDATE functions SET definition=?, handle=?, data=? WHERE function_id=? OR base_id=?",
+                (given.definition, given.handle, given.data, function_id, function_id),
+            )
+            base = api_pb2.Function.FromString(given.definition)
+            for bound_id, options in self._bound_options.of_variants(function_id).items():
+                definition = applied(base, options).SerializeToString(deterministic=True)
+                db.execute("UPDATE functions SET definition=? WHERE function_id=?", (definition, bound_id))
 
     def _definition(self, function_id: str) -> Definition:
         query = "SELECT definition, handle, data FROM functions WHERE function_id=?"
@@ -175,28 +185,24 @@ class Apps:
             raise KeyError(function_id)
         return Definition(*row)
 
-    def bind(self, base: Function, params: bytes, definition: api_pb2.Function) -> str:
-        """A function bound to class parameters and options: a container pool of its own."""
-        row = self._db.execute(
-            "SELECT function_id FROM functions WHERE base_id=? AND params=? AND definition=?",
-            (base.function_id, params, definition.SerializeToString()),
-        ).fetchone()
-        if row:
-            return str(row["function_id"])
+    def bind(self, base: Function, params: bytes, options: api_pb2.FunctionOptions) -> str:
+        """A function bound to class parameters and options: a container pool of its own, and the same one
+        for the same parameters and options."""
+        if known := self._bound_options.find(base.function_id, params, options):
+            return known
+        definition = applied(base.definition, options)
+        older = self._bound_options.find_older(base.function_id, params, definition)
+        with self._store.transaction():
+            function_id = older or self._add_variant(base, params, definition)
+            self._bound_options.keep(function_id, options)
+        return function_id
+
+    def _add_variant(self, base: Function, params: bytes, definition: api_pb2.Function) -> str:
         function_id = new_id("fu")
-        self._db.execute(
-            "INSERT INTO functions VALUES(?,?,?,?,?,?,?,?)",
-            (
-                function_id,
-                base.app_id,
-                base.name,
-                base.function_id,
-                params,
-                definition.SerializeToString(),
-                base.handle.SerializeToString(),
-                base.data.SerializeToString(),
-            ),
-        )
+        given = Definition.of(definition, base.handle, base.data)
+        of_base = base.app_id, base.name, base.function_id
+        values = (function_id, *of_base, params, given.definition, given.handle, given.data)
+        self._db.execute("INSERT INTO functions VALUES(?,?,?,?,?,?,?,?)", values)
         return function_id
 
     def function(self, function_id: str) -> Function:

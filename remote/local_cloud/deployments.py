@@ -41,6 +41,17 @@ class Definition:
     handle: bytes
     data: bytes
 
+    @classmethod
+    def of(
+        cls,
+        definition: api_pb2.Function,
+        handle: api_pb2.FunctionHandleMetadata,
+        data: api_pb2.FunctionData,
+    ) -> Definition:
+        """As bytes that are the same in every process."""
+        parts = (definition, handle, data)
+        return cls(*(part.SerializeToString(deterministic=True) for part in parts))
+
     @property
     def digest(self) -> str:
         """Its name."""

@@ -34,6 +34,24 @@ class Versions:
                 time.sleep(0.02)
         return [{version}, os.environ["MODAL_LOCAL_START"], self.task]
 """
+OPTIONAL_APP = """
+import os, time
+import modal
+
+app = modal.App("optional")
+notes = modal.Dict.from_name("optional", create_if_missing=True)
+
+@app.cls(timeout=1, retries=0)
+class Optional:
+    @modal.method()
+    def work(self, name: str) -> list:
+        tries = notes[name] = notes.get(name, 0) + 1
+        while not notes.get(name + "/go"):
+            time.sleep(0.02)
+        if tries == 1:
+            raise RuntimeError("the first try fails")
+        return [{version}, os.environ.get("WORD")]
+"""
 BROKEN_IN_CONTAINER = """
 import modal
 app = modal.App("broken")
@@ -69,6 +87,33 @@ newer = Versions.version.spawn().get(timeout=30)
 say([new[0], old[0], newer[0]])
 """
     assert cloud.client(VERSIONS + code, running) == [2, 1, 2]
+
+
+def test_a_redeploy_leaves_a_call_the_options_that_it_was_made_with(cloud):
+    """Its timeout while it runs on, its retries and its environment when it is tried again."""
+    optional = "Optional = modal.Cls.from_name('optional', 'Optional')\n"
+    optional += "notes = modal.Dict.from_name('optional', create_if_missing=True)\n"
+    path = cloud.root / "optional_app.py"
+    path.write_text(OPTIONAL_APP.format(version=1))
+    cloud.deploy(path)
+    code = """
+retries = modal.Retries(max_retries=1, initial_delay=0.0)
+Patient = Optional.with_options(timeout=300, retries=retries, env={'WORD': 'from options'})
+call = Patient().work.spawn('patient')
+wait_for(lambda: notes.get('patient'))
+say(call.object_id)
+"""
+    patient = cloud.client(optional + code)
+    path.write_text(OPTIONAL_APP.format(version=2))
+    cloud.deploy(path)
+    code = """
+try:
+    Optional().work.spawn('impatient').get(timeout=30)
+except modal.exception.FunctionTimeoutError:
+    notes['patient/go'] = True
+    say(modal.FunctionCall.from_id(sys.argv[1]).get(timeout=30))
+"""
+    assert cloud.client(optional + code, patient) == [2, "from options"]
 
 
 def test_a_rollback_deploys_what_an_earlier_version_was_while_calls_go_on(cloud):

@@ -28,26 +28,6 @@ COPIED = (
     "autoscaler_settings",
 )
 
-_OPTIONS = {
-    "retry_policy": "retry_policy",
-    "timeout_secs": "timeout_secs",
-    "resources": "resources",
-    "concurrency_limit": "concurrency_limit",
-    "task_idle_timeout_secs": "task_idle_timeout_secs",
-    "warm_pool_size": "warm_pool_size",
-    "buffer_containers": "_experimental_buffer_containers",
-    "max_concurrent_inputs": "max_concurrent_inputs",
-    "target_concurrent_inputs": "target_concurrent_inputs",
-    "batch_max_size": "batch_max_size",
-    "batch_linger_ms": "batch_linger_ms",
-}
-_SCALING = {
-    "concurrency_limit": "max_containers",
-    "warm_pool_size": "min_containers",
-    "buffer_containers": "buffer_containers",
-    "task_idle_timeout_secs": "scaledown_window",
-}
-
 
 class FunctionRpc(Area):
     """Functions, class services and their bound variants."""
@@ -126,9 +106,7 @@ class FunctionRpc(Area):
         self, request: api_pb2.FunctionBindParamsRequest, peer: Peer
     ) -> api_pb2.FunctionBindParamsResponse:
         base = self.function(request.function_id)
-        definition = api_pb2.Function.FromString(base.definition.SerializeToString())
-        _apply_options(definition, request.function_options)
-        function_id = self.cloud.apps.bind(base, request.serialized_params, definition)
+        function_id = self.cloud.apps.bind(base, request.serialized_params, request.function_options)
         return api_pb2.FunctionBindParamsResponse(bound_function_id=function_id, handle_metadata=base.handle)
 
     async def FunctionUpdateSchedulingParams(
@@ -220,26 +198,3 @@ def _definition(request: api_pb2.FunctionCreateRequest) -> tuple[api_pb2.Functio
         data.ranked_functions.add(rank=0).function.CopyFrom(definition)
     definition.is_checkpointing_function = definition.checkpointing_enabled
     return definition, data
-
-
-def _apply_options(definition: api_pb2.Function, options: api_pb2.FunctionOptions) -> None:
-    """Options of ``with_options``, ``with_concurrency`` and ``with_batching``: what is given replaces
-    what the function was deployed with. Where it would run in the cloud means nothing here."""
-    for option, field in _OPTIONS.items():
-        if options.HasField(option):  # type: ignore[arg-type]
-            value, target = getattr(options, option), getattr(definition, field)
-            if isinstance(target, Message):
-                target.CopyFrom(value)
-            else:
-                setattr(definition, field, value)
-    for option, setting in _SCALING.items():
-        if options.HasField(option):  # type: ignore[arg-type]
-            setattr(definition.autoscaler_settings, setting, getattr(options, option))
-    for replaced, given, kept in (
-        (options.replace_secret_ids, options.secret_ids, definition.secret_ids),
-        (options.replace_volume_mounts, options.volume_mounts, definition.volume_mounts),
-        (options.replace_cloud_bucket_mounts, options.cloud_bucket_mounts, definition.cloud_bucket_mounts),
-    ):
-        if replaced:
-            del kept[:]
-        kept.extend(given)  # type: ignore[arg-type]

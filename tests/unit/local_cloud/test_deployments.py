@@ -37,7 +37,7 @@ def test_an_earlier_version_comes_back_with_all_its_functions_and_no_other(apps)
     second = deploy(apps, app_id, two=21, three=30)
     assert first["two"] == second["two"]
     assert shown(apps, app_id) == {"two": 21, "three": 30}
-    bound = apps.bind(apps.function(first["two"]), b"parameters", apps.function(first["two"]).definition)
+    bound = apps.bind(apps.function(first["two"]), b"parameters", api_pb2.FunctionOptions())
     apps.roll_back(app_id)
     assert shown(apps, app_id) == {"one": 10, "two": 20}
     assert apps.function(bound).definition.timeout_secs == 20
