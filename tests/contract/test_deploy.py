@@ -41,7 +41,7 @@ import modal
 app = modal.App("optional")
 notes = modal.Dict.from_name("optional", create_if_missing=True)
 
-@app.cls(timeout=1, retries=0)
+@app.cls(timeout=1, startup_timeout=60, retries=0)
 class Optional:
     @modal.method()
     def work(self, name: str) -> list:

@@ -63,7 +63,7 @@ def test_without_the_fault_nothing_is_preempted(cloud):
     """Its control: the second start never comes."""
     code = """
 call = modal.Cls.from_name('late', 'Steady')().until.spawn('calm', 2)
-notes = modal.Dict.from_name('late')
+notes = modal.Dict.from_name('late', create_if_missing=True)
 wait_for(lambda: notes.get('calm'))
 try:
     call.get(timeout=4)
@@ -76,7 +76,7 @@ call.cancel(terminate_containers=True)
 
 def test_a_slow_network_delays_every_request_and_loses_none(cloud):
     code = """
-table = modal.Dict.from_name('late')
+table = modal.Dict.from_name('late', create_if_missing=True)
 began = time.monotonic()
 for n in range(5):
     table[f'slow-network/{n}'] = n
