@@ -120,7 +120,8 @@ class Containers:
         code = await processes.ended(container.pid, container.pid_mark, container.child)
         try:
             for tail in container.tails:
-                tail.finish()
+                for _ in tail.rest():
+                    await asyncio.sleep(0)
         except (OSError, sqlite3.Error):
             log.exception("what %s printed last is lost", container.task_id)
         processes.kill_group(container.pid)  # whatever children it left behind, in sessions of their own too

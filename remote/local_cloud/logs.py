@@ -7,7 +7,8 @@ which call a line belongs to only because it is told.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,14 @@ CREATE TABLE IF NOT EXISTS log_offsets(path TEXT PRIMARY KEY, offset INTEGER NOT
 """
 KEPT_PER_APP = 200_000
 MAX_LINE = 64 * 1024
-READ_BYTES = 1024**2
+READ_BYTES = 256 * 1024
+READ_LINES = 5_000
+"""One read takes so much at most: the daemon does nothing else meanwhile."""
+PRUNED_LINES = READ_LINES
+TOGETHER = 500
+"""Lines of one INSERT: half of what a line costs is the statement."""
+_INSERT = "INSERT INTO logs(app_id, function_id, task_id, call_id, input_id, fd, t, data) VALUES "
+_LINE = "(?1,?2,?3,?4,?5,?6,?7,?)"
 STDOUT, STDERR = api_pb2.FILE_DESCRIPTOR_STDOUT, api_pb2.FILE_DESCRIPTOR_STDERR
 SYSTEM = api_pb2.FILE_DESCRIPTOR_INFO
 
@@ -84,18 +92,18 @@ class Logs:
         store.define(_TABLES)
         self.changed = Pulse()
         self._since_prune = 0
+        self._kept_from: dict[str, int] = {}  # by app, what is being pruned
 
     def add(self, origin: Origin, fd: int, lines: list[str], read: tuple[Path, int] | None = None) -> None:
         """Append lines; each keeps its own newline. ``read`` is a file and how far it has now been
         read, stored with the lines so that a new daemon goes on just there."""
-        at = clocks.wall()
-        values = (origin.app_id, origin.function_id, origin.task_id, origin.call_id, origin.input_id, fd, at)
+        whose = (origin.app_id, origin.function_id, origin.task_id, origin.call_id, origin.input_id)
+        values = (*whose, fd, clocks.wall())
         with self._store.transaction() as db:
-            db.executemany(
-                "INSERT INTO logs(app_id, function_id, task_id, call_id, input_id, fd, t, data) "
-                "VALUES(?,?,?,?,?,?,?,?)",
-                [(*values, line) for line in lines],
-            )
+            whole = len(lines) - len(lines) % TOGETHER
+            parts = [(*values, *lines[at : at + TOGETHER]) for at in range(0, whole, TOGETHER)]
+            db.executemany(_INSERT + ",".join([_LINE] * TOGETHER), parts)
+            db.executemany(_INSERT + _LINE, [(*values, line) for line in lines[whole:]])
             if read is not None:
                 db.execute("INSERT OR REPLACE INTO log_offsets VALUES(?,?)", (str(read[0]), read[1]))
         self._prune(origin.app_id, len(lines))
@@ -133,49 +141,103 @@ class Logs:
         self._store.db.execute("DELETE FROM log_offsets WHERE path=?", (str(path),))
 
     def _prune(self, app_id: str, added: int) -> None:
+        """Look from time to time what an app has too much of; delete some of that at each of its lines."""
         self._since_prune += added
-        if self._since_prune < KEPT_PER_APP // 10:
-            return
-        self._since_prune = 0
-        self._store.db.execute(
-            "DELETE FROM logs WHERE app_id=? AND entry < (SELECT entry FROM logs WHERE app_id=? "
-            "ORDER BY entry DESC LIMIT 1 OFFSET ?)",
-            (app_id, app_id, KEPT_PER_APP),
-        )
+        if self._since_prune >= KEPT_PER_APP // 10:
+            self._since_prune = 0
+            query = "SELECT entry FROM logs WHERE app_id=? ORDER BY entry DESC LIMIT 1 OFFSET ?"
+            row = self._store.db.execute(query, (app_id, KEPT_PER_APP)).fetchone()
+            self._kept_from[app_id] = row["entry"] if row else 0
+        if kept_from := self._kept_from.get(app_id):
+            deleted = self._store.db.execute(
+                "DELETE FROM logs WHERE entry IN "
+                "(SELECT entry FROM logs WHERE app_id=? AND entry<? ORDER BY entry LIMIT ?)",
+                (app_id, kept_from, PRUNED_LINES),
+            )
+            if deleted.rowcount < PRUNED_LINES:
+                del self._kept_from[app_id]
 
 
 class LogTail:
-    """Reads one output file of a container on, from where it stopped last time."""
+    """Reads one output file of a container on, from where it stopped last time.
+
+    A look takes a piece only, so output may wait; it still belongs to what the container ran when the
+    output was first seen.
+    """
 
     def __init__(self, path: Path, fd: int, logs: Logs, origin: Callable[[], Origin]) -> None:
         self._path, self._fd, self._logs, self._origin = path, fd, logs, origin
         self._offset = logs.offset(path)
+        self._seen: deque[tuple[int, Origin]] = deque()  # output up to here, and whose it is
 
     def read(self) -> None:
-        """Take what is there; an unfinished last line waits, unless it is very long."""
-        data = self._new()
-        end = data.rfind(b"\n") + 1
-        self._take(data[: end or (len(data) if len(data) >= MAX_LINE else 0)])
+        """Take some of what is there; an unfinished last line waits, unless it is very long."""
+        self._look()
+        self._next()
 
-    def finish(self) -> None:
-        """Take all that is left, unfinished line included: nobody writes any more."""
-        while data := self._new():
-            self._take(data)
+    def rest(self) -> Iterator[None]:
+        """Take all that was there when this began, unfinished line included, and pause after each piece:
+        nobody writes any more."""
+        self._look()
+        last = self._seen[-1][0] if self._seen else self._offset
+        while (before := self._offset) < last:
+            self._next(last)
+            if self._offset == before:
+                break  # the file is gone
+            yield
         self._logs.forget(self._path)
 
-    def _new(self) -> bytes:
+    def finish(self) -> None:
+        """Take all that is left at once."""
+        for _ in self.rest():
+            pass
+
+    def _next(self, last: int | None = None) -> None:
+        """Take a piece of whole lines; what ends at ``last`` need not be whole."""
+        while self._seen:
+            data = self._piece()
+            end = data.rfind(b"\n") + 1
+            is_last = last is not None and self._offset + len(data) >= last
+            if is_last or (not end and len(data) >= MAX_LINE):
+                end = len(data)
+            self._take(data[:end])
+            if end or len(self._seen) == 1:
+                return
+            self._seen.popleft()  # the rest of it is a line that ends in the next one's
+
+    def _look(self) -> None:
+        """Note whose the output is that has come since the last look."""
+        size, origin = self._size(), self._origin()
+        last, whose = self._seen[-1] if self._seen else (self._offset, None)
+        if size > last:
+            if whose == origin:
+                self._seen.pop()
+            self._seen.append((size, origin))
+
+    def _size(self) -> int:
         try:
-            if self._path.stat().st_size == self._offset:
-                return b""
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _piece(self) -> bytes:
+        """The next output of one origin, at most what one read takes."""
+        try:
             with self._path.open("rb") as file:
                 file.seek(self._offset)
-                return file.read(READ_BYTES)
+                data = file.read(min(READ_BYTES, self._seen[0][0] - self._offset))
         except FileNotFoundError:
             return b""
+        lines = data.split(b"\n", READ_LINES)
+        return data[: len(data) - len(lines[-1])] if len(lines) > READ_LINES else data
 
     def _take(self, data: bytes) -> None:
-        if data:
-            lines = data.decode("utf-8", "replace").splitlines(keepends=True)
-            self._offset += len(data)
-            read = (self._path, self._offset)
-            self._logs.add(self._origin(), self._fd, [line[:MAX_LINE] for line in lines], read)
+        if not data:
+            return
+        until, origin = self._seen[0]
+        offset = self._offset + len(data)
+        lines = data.decode("utf-8", "replace").splitlines(keepends=True)
+        self._logs.add(origin, self._fd, [line[:MAX_LINE] for line in lines], (self._path, offset))
+        self._offset = offset
+        if offset >= until:
+            self._seen.popleft()

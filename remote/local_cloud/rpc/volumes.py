@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 from google.protobuf.empty_pb2 import Empty
 from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
-from remote.local_cloud import clocks, processes
+from remote.local_cloud import clocks, processes, volume_uploads
 from remote.local_cloud.faults import take_commit_failure
 from remote.local_cloud.rpc.area import Area, Peer, invalid, not_found
 from remote.local_cloud.rpc.naming import check_name, get_or_create, page
 from remote.local_cloud.volume_copy import CopyError, NothingToCopyError, copies
+from remote.local_cloud.volume_uploads import BLOCK
 from remote.local_cloud.volumes import VolumePathError, clean_path
 from remote.local_cloud.working_copy import Committed
 
-BLOCK = 8 * 1024**2
 ENTRIES_A_MESSAGE = 500
 OPEN_FILES = "there are open files preventing the operation"
 V2 = api_pb2.VOLUME_FS_VERSION_V2
@@ -132,32 +132,22 @@ class VolumeRpc(Area):
     async def VolumePutFiles2(
         self, request: api_pb2.VolumePutFiles2Request, peer: Peer
     ) -> api_pb2.VolumePutFiles2Response:
+        """Version 2: in blocks. Files that are there already just as they are sent do not stand in the way:
+        the client repeats a request whose answer it did not get."""
+        paths, contents = [self._path(file.path) for file in request.files], self.cloud.contents
+        files = dict(zip(paths, request.files, strict=True))
+        if request.disallow_overwrite_existing_files and (there := self._taken(request.volume_id, files)):
+            with _refusing():
+                again = await asyncio.to_thread(volume_uploads.sent_again, contents, there, files)
+            files = {path: file for path, file in files.items() if path not in again}
+        wanted = [(i, file) for i, file in enumerate(request.files) if paths[i] in files]
         response = api_pb2.VolumePutFiles2Response()
-        for index, file in enumerate(request.files):
-            path = self._path(file.path)
-            if request.disallow_overwrite_existing_files and self.cloud.volumes.files(
-                request.volume_id, path
-            ):
-                raise GRPCError(Status.ALREADY_EXISTS, f"'{file.path}' exists already")
-            for number, block in enumerate(file.blocks):
-                digest = block.contents_sha256.hex()
-                if not self.cloud.contents.has(digest):
-                    url = self.cloud.blob_server.link("PUT", "block", digest)
-                    response.missing_blocks.add(file_index=index, block_index=number, put_url=url)
+        for index, number, digest in await asyncio.to_thread(volume_uploads.missing_blocks, contents, wanted):
+            url = self.cloud.blob_server.link("PUT", "block", digest)
+            response.missing_blocks.add(file_index=index, block_index=number, put_url=url)
         if not response.missing_blocks:
-            files = [await asyncio.to_thread(self._assemble, file) for file in request.files]
-            self.cloud.volumes.put(request.volume_id, files)
+            self._publish(request, await asyncio.to_thread(volume_uploads.put_together, contents, files))
         return response
-
-    def _assemble(self, file: api_pb2.VolumePutFiles2Request.File) -> Committed:
-        """One object of a file's blocks; trailing zeros, which the client leaves out, are restored."""
-        data = bytearray()
-        for number, block in enumerate(file.blocks):
-            length = min(BLOCK, file.size - number * BLOCK)
-            data += self.cloud.contents.path(block.contents_sha256.hex()).read_bytes().ljust(length, b"\0")
-        sha = hashlib.sha256(data).hexdigest()
-        self.cloud.contents.put(sha, bytes(data))
-        return Committed(self._path(file.path), sha, file.size, clocks.wall(), file.mode or 0o644)
 
     async def VolumePutFiles(self, request: api_pb2.VolumePutFilesRequest, peer: Peer) -> Empty:
         """Version 1: contents were uploaded like source files, by digest."""
@@ -166,12 +156,23 @@ class VolumeRpc(Area):
             path = self.cloud.contents.path(file.sha256_hex)
             if not path.exists():
                 not_found(f"contents of '{file.filename}'")
-            size = path.stat().st_size
-            files.append(
-                Committed(self._path(file.filename), file.sha256_hex, size, clocks.wall(), file.mode or 0o644)
-            )
-        self.cloud.volumes.put(request.volume_id, files)
+            size, mode = path.stat().st_size, file.mode or volume_uploads.MODE
+            files.append(Committed(self._path(file.filename), file.sha256_hex, size, clocks.wall(), mode))
+        self._publish(request, files)
         return Empty()
+
+    def _taken(self, volume_id: str, paths: Iterable[str]) -> dict[str, Committed | None]:
+        return volume_uploads.taken(self.cloud.store.db, volume_id, paths)
+
+    def _publish(
+        self, request: api_pb2.VolumePutFilesRequest | api_pb2.VolumePutFiles2Request, files: list[Committed]
+    ) -> None:
+        """Put files whose contents are stored; what came there meanwhile is not overwritten either."""
+        if request.disallow_overwrite_existing_files:
+            there = self._taken(request.volume_id, [file.path for file in files])
+            with _refusing():
+                files = volume_uploads.new_ones(there, files)
+        self.cloud.volumes.put(request.volume_id, files)
 
     async def VolumeRemoveFile(self, request: api_pb2.VolumeRemoveFileRequest, peer: Peer) -> Empty:
         return self._remove(request.volume_id, request.path, request.recursive)
@@ -231,6 +232,14 @@ class VolumeRpc(Area):
         if peer.task_id is None:
             raise GRPCError(Status.FAILED_PRECONDITION, "only a container that mounts the volume can do this")
         return peer.task_id
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError as error:
+        raise GRPCError(Status.ALREADY_EXISTS, str(error)) from error
 
 
 def _entries(files: list[Committed], under: str, recursive: bool) -> dict[str, api_pb2.FileEntry]:
