@@ -103,11 +103,12 @@ class Lookup:
         return found
 
     def _events(self, reader: JournalReader, run: str, types: tuple[str, ...]) -> list[Event]:
-        newest = reader.newest_row()
+        newest = reader.newest_row()  # a row that comes after this is read all the same
         if newest <= self._rows[run]:
             return []
         rows = reader.events(run, self._rows[run], BATCH, types)
-        self._rows[run] = rows[-1].row_id if len(rows) == BATCH else newest
+        last = rows[-1].row_id if rows else 0
+        self._rows[run] = last if len(rows) == BATCH else max(newest, last)
         return [row.event for row in rows]
 
     def _printed(self, reader: JournalReader) -> list[Record]:

@@ -1,10 +1,12 @@
 """intents.db: what operators asked for, on disk before anything is sent.
 
     IntentWriter(path).write(intent)            # a viewer; returns once it is on disk
-    for row, intent in IntentReader(path).read(after): ...      # the watcher
+    for row, intent in IntentReader(path).rows(after): ...      # the watcher
+    for row, intent in IntentReader(path).read(after): ...      # whoever lists them
 
 Viewers write it, one short transaction each; the watcher only reads it and keeps what became of an
-intent in journal.db. So no file ever has two kinds of writers.
+intent in journal.db. So no file ever has two kinds of writers. The viewer may be of a newer build than
+the reader: an intent that this one cannot read keeps none of the others from being read.
 """
 
 from __future__ import annotations
@@ -12,13 +14,24 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Container
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
-from remote.vocabulary.commands import Intent
+from remote.vocabulary.commands import Intent, Verb
 from tui_app.journal.schema import INTENT_TABLES, JournalMissingError, open_reader, open_writer
 
 _INTENT = msgspec.json.Decoder(Intent)
+
+
+class UnknownIntent(Intent, frozen=True, kw_only=True):
+    """What can be told of an intent that this build cannot read. ``verb`` is the word that was written and
+    may be none of ours. It is there to be refused, by name."""
+
+
+class _Asker(msgspec.Struct):
+    by: str = "?"
+    host: str = "?"
 
 
 class IntentWriter:
@@ -47,14 +60,21 @@ class IntentReader:
         self._connection: sqlite3.Connection | None = None
 
     def read(self, after_row: int = 0, limit: int = 100) -> list[tuple[int, Intent]]:
-        """Intents after a row, oldest first, each with its row."""
+        """Intents after a row, oldest first, each with its row; without those that this build cannot read."""
+        rows = self.rows(after_row, limit)
+        return [(row, intent) for row, intent in rows if not isinstance(intent, UnknownIntent)]
+
+    def rows(self, after_row: int = 0, limit: int = 100) -> list[tuple[int, Intent]]:
+        """As `read`, with an UnknownIntent for each one that cannot be read."""
         connection = self._opened()
         if connection is None:
             return []
         rows = connection.execute(
-            "SELECT rowid, json FROM intents WHERE rowid > ? ORDER BY rowid LIMIT ?", (after_row, limit)
+            "SELECT rowid, json, id, run, verb, created_at FROM intents "
+            "WHERE rowid > ? ORDER BY rowid LIMIT ?",
+            (after_row, limit),
         ).fetchall()
-        return [(row, _INTENT.decode(text)) for row, text in rows]
+        return [(row, _read(text, *columns)) for row, text, *columns in rows]
 
     def pending(self, done: Container[str]) -> list[Intent]:
         """Every intent whose id is not in ``done``, oldest first."""
@@ -72,3 +92,19 @@ class IntentReader:
             except JournalMissingError:
                 return None
         return self._connection
+
+
+def _read(text: bytes, name: str, run: str, verb: str, at: float) -> Intent:
+    try:
+        return _INTENT.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        who = _asker(text)
+    word = cast(Verb, verb)  # as written
+    return UnknownIntent(id=name, run=run, verb=word, created_at=at, expires_at=at, by=who.by, host=who.host)
+
+
+def _asker(text: bytes) -> _Asker:
+    try:
+        return msgspec.json.decode(text, type=_Asker)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _Asker()

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -58,6 +58,7 @@ __all__ = [
 ]
 
 _STATUS = msgspec.json.Decoder(WatcherStatus)
+_VERBS = frozenset(Verb)
 
 
 class JournalReader:
@@ -154,7 +155,7 @@ class JournalReader:
             rows = self._all(f"SELECT {columns} FROM outcomes ORDER BY at")
         else:
             rows = self._all(f"SELECT {columns} FROM outcomes WHERE run = ? ORDER BY at", run)
-        return [OutcomeRow(_outcome(row), row[4], Verb(row[5]), row[6], row[7]) for row in rows]
+        return [OutcomeRow(_outcome(row), row[4], _verb(row[5]), row[6], row[7]) for row in rows]
 
     def alerts(self, run: str | None = None) -> list[Alert]:
         """The alerts that stand now, of a run or of all runs, the worst first. Also of a journal that
@@ -200,6 +201,11 @@ def _book(stored: bytes) -> AlertBook:
         return BOOK_DECODER.decode(stored)
     except msgspec.MsgspecError:  # another version's; its watcher is about to be replaced
         return AlertBook()
+
+
+def _verb(word: str) -> Verb:
+    """The verb; one that a newer build wrote stays the word that it is, so that it can be shown."""
+    return Verb(word) if word in _VERBS else cast(Verb, word)
 
 
 def _outcome(row: tuple[Any, ...]) -> Outcome:

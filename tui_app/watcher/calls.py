@@ -15,6 +15,9 @@ import msgspec
 from tui_app.journal.records import LogLine
 from tui_app.watcher.inference import CallState
 
+MAX_LOG_LINES = 5000
+"""A fetch of logs that brings so many may have left off."""
+
 
 class LinkError(RuntimeError):
     """Our link to the target, or the target itself, is down; one sentence says how it shows."""
@@ -83,4 +86,5 @@ class Calls(Protocol):
 
     def logs(self, call_id: str, since: float | None) -> Sequence[LogLine]:
         """What the call's containers printed at or after ``since`` (unix seconds; None is the call's
-        beginning), oldest first."""
+        beginning), oldest first. It leaves off after MAX_LOG_LINES, but not within a moment, and not before
+        a second one: whoever asks again from the last line's moment on misses nothing and gets further."""

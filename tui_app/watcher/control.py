@@ -5,7 +5,7 @@
 
 An intent that expired before it was begun is never carried out. While the link is down, intents wait
 for it until they expire. It survives its own death: final outcomes are in the journal, and what was
-sent without one is taken up again.
+sent without one is taken up again. An intent of a newer viewer that it cannot read it refuses.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from __future__ import annotations
 import logging
 
 from remote.records.errors import RecordError, TableMissingError
-from remote.vocabulary.commands import Outcome, OutcomeState, Verb
+from remote.vocabulary.commands import Intent, Outcome, OutcomeState, Verb
 from remote.vocabulary.events import Severity
-from tui_app.journal.intents import IntentReader
+from tui_app.journal.intents import IntentReader, UnknownIntent
 from tui_app.journal.records import Draft
 from tui_app.watcher.adopt_errand import AdoptErrand
 from tui_app.watcher.alert_errands import AcknowledgeErrand, SnoozeErrand
 from tui_app.watcher.call_errands import ResumeErrand, SpawnErrand
 from tui_app.watcher.calls import CallRefusedError, LinkError, NotDeployedError
 from tui_app.watcher.command_errands import CommandErrand, PreemptErrand, StopErrand
-from tui_app.watcher.errand import Errand, Result, Tools, failed
+from tui_app.watcher.errand import Errand, Result, Tools, failed, refused
 from tui_app.watcher.evaluate_errand import CancelEvaluationErrand, EvaluateErrand
 
 POLL_SECONDS = 0.2
@@ -38,6 +38,7 @@ ERRANDS: dict[Verb, type[Errand]] = {
     Verb.EVALUATE: EvaluateErrand,
     Verb.CANCEL_EVALUATION: CancelEvaluationErrand,
 }
+_UNKNOWN = "not known to this build of the watcher"
 _LOG = logging.getLogger(__name__)
 
 
@@ -60,12 +61,15 @@ class Control:
         return POLL_SECONDS
 
     def _take_new(self) -> None:
-        for row, intent in self._intents.read(self._row):
-            self._row = row
+        for row, intent in self._intents.rows(self._row):
             outcome = self._tools.reader.outcome(intent.id)
-            if outcome is None or not outcome.state.is_final:
+            if isinstance(intent, UnknownIntent):
+                if outcome is None:  # what is sent already is for a build that knows it
+                    self._record(intent, refused(f"{intent.verb} is {_UNKNOWN}"))
+            elif outcome is None or not outcome.state.is_final:
                 resumed = outcome is not None
                 self._open[intent.id] = ERRANDS[intent.verb](intent, self._tools, resumed=resumed)
+            self._row = row
 
     def _step(self, errand: Errand) -> Result | None:
         intent = errand.intent
@@ -84,7 +88,12 @@ class Control:
             return failed(f"{type(error).__name__}: {error}")
 
     def _finish(self, errand: Errand, result: Result) -> None:
-        intent, journal = errand.intent, self._tools.journal
+        self._record(errand.intent, result)
+        self._open.pop(errand.intent.id)
+        self._trouble.pop(errand.intent.id, None)
+
+    def _record(self, intent: Intent, result: Result) -> None:
+        journal = self._tools.journal
         outcome = Outcome(intent=intent.id, state=result.state, detail=result.detail, at=self._tools.clock())
         data = {"id": intent.id, "verb": intent.verb, "outcome": result.state, "detail": result.detail}
         severity = Severity.INFO if result.state is OutcomeState.DONE else Severity.WARN
@@ -92,6 +101,4 @@ class Control:
             if intent.run in journal.runs():
                 journal.say(intent.run, Draft(type="intent.done", sev=severity, data=data))
             journal.record_outcome(intent, outcome)
-        self._open.pop(intent.id)
-        self._trouble.pop(intent.id, None)
         _LOG.info("intent %s: %s %s: %s (%s)", intent.id, intent.verb, intent.run, *result[::-1])

@@ -31,13 +31,19 @@ from remote.records.errors import RecordError
 from remote.records.tables import ModalTable
 from tui_app.journal.records import LogLine
 from tui_app.targets import TOKEN_REFUSED
-from tui_app.watcher.calls import CallInfo, CallRefusedError, LinkError, NotDeployedError, SliceOf
+from tui_app.watcher.calls import (
+    MAX_LOG_LINES,
+    CallInfo,
+    CallRefusedError,
+    LinkError,
+    NotDeployedError,
+    SliceOf,
+)
 from tui_app.watcher.inference import CallState
 
 APP = "middlewatch-trainer"
 PROFILE = "Trainer"
 STOP_SECONDS = 60.0
-MAX_LOG_LINES = 5000
 APP_LOG_LINES = 2000
 """How many of an app's newest lines are searched for its calls."""
 _NOT_DEPLOYED = f"the trainer app {APP} is not deployed on this target; run: middlewatch deploy"
@@ -189,11 +195,11 @@ class ModalCalls:
             logs = modal.FunctionCall.from_id(call_id).logs
             for entry in logs.fetch(since=None if since is None else datetime.fromtimestamp(since, UTC)):
                 t = entry.timestamp.timestamp()
+                if len(lines) >= MAX_LOG_LINES and t > lines[-1].t > lines[0].t:
+                    break
                 task = next((each for each in entry.context_ids if each.startswith("ta-")), "")
                 words = entry.message.splitlines()
                 lines += [LogLine(t, entry.source, text, task_id=task) for text in words]
-                if len(lines) >= MAX_LOG_LINES:
-                    break
         return lines
 
 

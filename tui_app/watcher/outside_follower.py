@@ -22,7 +22,7 @@ from tui_app.state.levels import Level
 from tui_app.state.view import AttemptView, RunView
 from tui_app.watcher import outside
 from tui_app.watcher.calls import CallInfo, Calls, LinkError
-from tui_app.watcher.container_logs import stamp, unseen
+from tui_app.watcher.container_logs import fetch, note_newest, stamp, unseen
 from tui_app.watcher.dues import Dues
 from tui_app.watcher.inference import CallState
 from tui_app.watcher.printed import Numbers, read
@@ -112,7 +112,8 @@ class OutsideFollower:
             return
         newest = self._newest()
         try:
-            printed = self._calls.logs(view.call_id, None if newest is None else newest - OVERLAP_SECONDS)
+            since = None if newest is None else newest - OVERLAP_SECONDS
+            printed = fetch(self._calls, view.call_id, since, newest)
         except LinkError:
             raise
         except Exception as error:
@@ -123,7 +124,7 @@ class OutsideFollower:
         with self._journal.transaction():
             if new := unknown(printed, known):
                 self._take(new)
-                self._journal.set_note(f"printed/{self.run}", str(max(line.t for line in new)))
+            note_newest(self._journal, f"printed/{self.run}", printed, newest)
 
     def _newest(self) -> float | None:
         """When the newest line that was read was printed, also one that is kept as an event alone."""
