@@ -22,6 +22,8 @@ from remote.vocabulary.commands import Verb
 from remote.vocabulary.run_states import RunState
 from tui_app.evaluating import cancel_costs, evaluation_costs, refuse_cancel, refuse_evaluation
 from tui_app.state.cost import Cost, gpu_time
+from tui_app.state.endings import DEFAULT_GRACE_SECONDS
+from tui_app.state.fields import Fields
 from tui_app.state.levels import Level, needs_records, reported
 from tui_app.state.standing import current_attempt
 from tui_app.state.view import RunView
@@ -120,7 +122,8 @@ def _refuse_stop(view: RunView) -> str | None:
 def _preempt_costs(view: RunView, stake: Cost | None) -> list[str]:
     attempt = view.attempt
     who = f"attempt {attempt.number} of {view.run}" if attempt else view.run
-    grace = view.config.get("grace_seconds", 30.0)
+    told = Fields(view.config).real("grace_seconds")
+    grace = DEFAULT_GRACE_SECONDS if told is None else told
     return [
         f"A real interrupt goes to {who}{_on_gpus(view)}; after {grace:g} s of grace it is killed.",
         _uncommitted(view, "done again if not saved in time"),

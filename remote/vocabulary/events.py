@@ -77,6 +77,10 @@ import msgspec
 SCHEMA_VERSION = 1
 TRAINER = "trainer"
 MAX_EVENT_BYTES = 256 * 1024
+LARGEST_WHOLE = 2**53
+"""The largest whole number that every reader of JSON, and a database, keeps as it is."""
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC).timestamp()
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 _TYPE = re.compile(r"[a-z][a-z_]{0,31}\.[a-z][a-z_]{0,31}\Z")
 
 
@@ -157,12 +161,16 @@ def decode(line: bytes) -> Event:
     try:
         raw = _DECODER.decode(line)
         t = datetime.fromisoformat(raw.t).timestamp()
-    except (msgspec.MsgspecError, ValueError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, OverflowError, UnicodeDecodeError, RecursionError) as error:
         raise EventError(f"not an event: {error}") from error
     if not _TYPE.match(raw.type):
         raise EventError(f"event type {raw.type[:40]!r}; a type reads noun.past_tense")
     if raw.attempt < 0 or raw.seq < 1:
         raise EventError(f"attempt {raw.attempt}, seq {raw.seq}; attempt counts from 0, seq from 1")
+    if max(raw.attempt, raw.seq, abs(raw.sev)) > LARGEST_WHOLE:
+        raise EventError("attempt, seq or sev is beyond 2**53")
+    if not is_time(t):
+        raise EventError(f"time {raw.t[:40]!r}; a time is from 1970 to 9998, in UTC")
     return Event(
         v=raw.v,
         run=raw.run,
@@ -177,6 +185,11 @@ def decode(line: bytes) -> Event:
     )
 
 
+def is_time(t: float) -> bool:
+    """Whether this unix time can be an event's: finite, and a date in every time zone's calendar."""
+    return _EARLIEST <= t < _LATEST
+
+
 def iso(t: float) -> str:
     """Unix time as ``2026-11-24T04:01:22.183Z``."""
     return datetime.fromtimestamp(t, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -184,12 +197,15 @@ def iso(t: float) -> str:
 
 def number(value: object) -> float | None:
     """A metric's value as a float, undoing what `encode` did to NaN and infinities; None where
-    it is not a number."""
-    if isinstance(value, bool):
+    it is not a number, or a whole one that no float can be."""
+    if isinstance(value, str):
+        return {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}.get(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if isinstance(value, int | float):
+    try:
         return float(value)
-    return {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}.get(str(value))
+    except OverflowError:
+        return None
 
 
 def _finite(value: Any) -> Any:

@@ -33,7 +33,10 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         """Seconds between the failure and retry number ``retry`` (the first is 1)."""
         if retry < 1:
             raise ValueError(f"retry is {retry}; the first retry is number 1")
-        return min(self.initial_delay * self.backoff_coefficient ** (retry - 1), self.max_delay)
+        try:
+            return min(self.initial_delay * self.backoff_coefficient ** (retry - 1), self.max_delay)
+        except OverflowError:  # a count that somebody else has written
+            return self.max_delay
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import msgspec
 
-from remote.vocabulary.events import Event, decode, encode
+from remote.vocabulary.events import Event, EventError, decode, encode, is_time
 from tui_app.journal.alert_books import AlertBooks
 from tui_app.journal.curves import Curves
 from tui_app.journal.records import (
@@ -226,7 +226,7 @@ class JournalWriter(SideTables):
             attempt=draft.attempt,
             source=self.source,
             seq=row[0],
-            t=self._clock() if draft.t is None else draft.t,
+            t=draft.t if draft.t is not None and is_time(draft.t) else self._clock(),
             mono=self._mono(),
             type=draft.type,
             sev=draft.sev,
@@ -259,7 +259,8 @@ class JournalWriter(SideTables):
         view = RunView(run=run)
         rows = self._connection.execute("SELECT line FROM events WHERE run = ? ORDER BY row_id", (run,))
         for (line,) in rows:
-            view = fold(view, decode(line))
+            with contextlib.suppress(EventError):  # an older build took what is no event today
+                view = fold(view, decode(line))
         with self.transaction():
             self._keep_view(view)
 

@@ -24,6 +24,10 @@ WORTH_SHRINKING = 0.2
 
 TINY = 1e-200
 """Below this, arithmetic on a range would run out of digits; it counts as flat."""
+HUGE = 1e300
+"""A range ends here: beyond it, arithmetic would overflow."""
+LONG = 1e15
+"""From here on a label is a power of ten."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -52,6 +56,7 @@ def nice_step(raw: float) -> float:
 
 def around(low: float, high: float) -> Bounds:
     """Round numbers that enclose the data; a flat line gets room on both sides."""
+    low, high = (max(-HUGE, min(HUGE, value)) for value in (low, high))
     size = max(abs(low), abs(high))
     if high - low <= max(size * 1e-9, TINY):
         room = size * 0.1 if size > TINY else 1.0
@@ -87,7 +92,10 @@ def labels(values: list[float]) -> list[str]:
     if not values:
         return []
     step = values[1] - values[0] if len(values) > 1 else abs(values[0]) or 1.0
-    if max(abs(v) for v in values) >= 10_000:
+    largest = max(abs(v) for v in values)
+    if largest >= LONG:
+        return [f"{v:.0e}" if v else "0" for v in values]
+    if largest >= 10_000:
         return [compact(v) for v in values]
     decimals = max(0, math.ceil(-math.log10(step) - 1e-9)) if step < 1 else 0
     return [f"{v:.{min(decimals, 6)}f}" for v in values]

@@ -5,8 +5,9 @@
     loss.columns(96, 128)     # what to draw: (low, high) for each of 96 dots
 
 Buckets double in width when the space is full, so neither memory nor drawing grows with the length
-of a run, and an extreme value is never lost. What is not a number leaves a gap and a mark. A step
-that a later attempt repeats falls into the same bucket, and is remembered as a rewind.
+of a run, and an extreme value is never lost. What is not a number, or so large that two of it would
+overflow, leaves a gap and a mark. A step that a later attempt repeats falls into the same bucket, and
+is remembered as a rewind.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from array import array
 from collections.abc import Sequence
 
 Column = tuple[float, float] | None
+LARGEST = 1e300
+"""What is beyond it, either way, is drawn as not a number."""
 _EMPTY_LOW, _EMPTY_HIGH = math.inf, -math.inf
 
 
@@ -29,7 +32,7 @@ class Series:
         self.low = array("d")
         self.high = array("d")
         self.broken: set[int] = set()
-        """Buckets in which a value was not a finite number."""
+        """Buckets in which a value was not a number that can be drawn."""
         self.last_step = 0
         self.last: float | None = None
         """The value that arrived last, finite or not."""
@@ -54,7 +57,7 @@ class Series:
         self.last = value
         if step > self.last_step:
             self.last_step = step
-        if not math.isfinite(value):
+        if not -LARGEST <= value <= LARGEST:
             self.broken.add(index)
             return
         if index < self._changed:
@@ -75,7 +78,7 @@ class Series:
             if step < 1:
                 continue
             last, index = value, (step - 1) // width
-            if index >= len(low) or not math.isfinite(value):
+            if index >= len(low) or not -LARGEST <= value <= LARGEST:
                 self.add(step, value)
                 low, high, width = self.low, self.high, self.width
                 continue

@@ -6,6 +6,7 @@ to_ascii("step 40 · 5·2⁰")                     # 'step 40 - 5*2^0'
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -94,7 +95,8 @@ def to_ascii(text: str) -> str:
 
 
 def sparkline(values: Sequence[float | None], low: float, high: float, *, ascii_art: bool = False) -> str:
-    """One cell a value between ``low`` and ``high``; None is a blank, a flat range sits at the bottom."""
+    """One cell a value between ``low`` and ``high``; None is a blank, a flat range and what is not a
+    finite number sit at the bottom."""
     levels = ASCII_SPARKS if ascii_art else SPARKS
     top = len(levels) - 1
     reach = high - low
@@ -104,4 +106,5 @@ def sparkline(values: Sequence[float | None], low: float, high: float, *, ascii_
 def _level(value: float, low: float, reach: float, top: int) -> int:
     if reach <= 0:
         return 0
-    return max(0, min(top, round((value - low) / reach * top)))
+    level = (value - low) / reach * top
+    return max(0, min(top, round(level))) if math.isfinite(level) else 0

@@ -9,13 +9,14 @@ a smoothed curve), ``cursor`` (added to that of the chosen step's cells), ``labe
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
-from tui_app.render.axes import Bounds, labels, steps_shown, ticks
+from tui_app.render.axes import LONG, Bounds, labels, steps_shown, ticks
 from tui_app.render.buckets import Column, Series
 from tui_app.render.formats import metric
 from tui_app.render.look import Look, logarithmic, smoothed
@@ -118,8 +119,16 @@ def _value_labels(bounds: Bounds, height: int, *, log: bool) -> dict[int, str]:
     if len(values) < 2:
         values = [bounds.low, bounds.high]
     rows = [round((bounds.high - value) / bounds.reach * (height - 1)) for value in values]
-    texts = [metric(10.0**value) for value in values] if log else labels(values)
+    texts = [_power(value) for value in values] if log else labels(values)
     return dict(zip(rows, texts, strict=True))
+
+
+def _power(value: float) -> str:
+    """Ten to that power, which need not be a float any more: room is left around the largest."""
+    if value < math.log10(LONG):
+        return metric(10.0**value)
+    whole = math.floor(value)
+    return f"{10.0 ** (value - whole):.0f}e{whole}"
 
 
 def _draw(raster: Raster, columns: Sequence[Column], bounds: Bounds) -> None:

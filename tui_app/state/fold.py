@@ -31,6 +31,7 @@ from tui_app.state.endings import attempt_ended, command_received, draining, ret
 from tui_app.state.evaluation import evaluation_ended, evaluation_progressed, evaluation_started
 from tui_app.state.fields import Fields
 from tui_app.state.gpu_load import host_sampled
+from tui_app.state.points import LONGEST, usable
 from tui_app.state.sequence import admit
 from tui_app.state.standing import settle
 from tui_app.state.view import REWARD_TAIL, AttemptView, RunView
@@ -99,14 +100,15 @@ def _stepped(view: RunView, event: Event, fields: Fields) -> RunView:
     metrics = fields.metrics()
     passed = any(drill.step < step for drill in view.drills)
     of = fields.whole("of")
+    seconds = usable(metrics.get("step_seconds"), LONGEST)
     return replace(
         view,
         of=of if of is not None else view.of,
         step_at=event.t,
         metrics=metrics,
-        tokens_per_second=_finite(metrics.get("tokens_per_second")),
-        reward_tail=_tail(view.reward_tail, _finite(metrics.get("reward/mean")), REWARD_TAIL),
-        step_seconds=_tail(view.step_seconds, _finite(metrics.get("step_seconds")), STEP_SECONDS_TAIL),
+        tokens_per_second=usable(metrics.get("tokens_per_second")),
+        reward_tail=_tail(view.reward_tail, usable(metrics.get("reward/mean")), REWARD_TAIL),
+        step_seconds=_tail(view.step_seconds, seconds, STEP_SECONDS_TAIL),
         step=max(view.step, step),
         drills=tuple(drill for drill in view.drills if drill.step >= step),
         drill_text="" if passed else view.drill_text,
@@ -115,10 +117,6 @@ def _stepped(view: RunView, event: Event, fields: Fields) -> RunView:
 
 def _tail(tail: tuple[float, ...], value: float | None, length: int) -> tuple[float, ...]:
     return tail if value is None else (*tail, value)[-length:]
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _saved(view: RunView, event: Event, fields: Fields) -> RunView:

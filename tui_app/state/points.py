@@ -6,11 +6,17 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from remote.vocabulary.events import Event, decode, number
+from remote.vocabulary.events import LARGEST_WHOLE, Event, EventError, decode, number
+from tui_app.state.fields import Fields
 
 STEP = "step.completed"
 CHARTED = ("reward/mean", "loss", "mismatch_kl", "entropy", "tokens_per_second")
 """The metrics that have a curve."""
+LARGEST = 1e300
+"""A metric beyond it, either way, is no number to reckon with: two of them would overflow. As
+`tui_app.render.buckets` has it."""
+LONGEST = float(LARGEST_WHOLE)
+"""The same of a step's seconds, of which many are told as one age."""
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -25,8 +31,8 @@ def point_of(event: Event) -> Point | None:
     """The step that an event reports, None if it reports none."""
     if event.type != STEP:
         return None
-    step, metrics = event.data.get("step"), event.data.get("metrics")
-    if not isinstance(step, int) or step < 1 or not isinstance(metrics, Mapping):
+    step, metrics = Fields(event.data).whole("step"), event.data.get("metrics")
+    if not step or not isinstance(metrics, Mapping):
         return None
     return Point(step, event.attempt, _numbers(metrics.get(name) for name in CHARTED))
 
@@ -52,14 +58,27 @@ _STEP_DECODER = msgspec.json.Decoder(_StepLine)
 
 
 def point_in(line: bytes) -> Point | None:
-    """As `point_of`, from the line of a step, reading no more of it than the curves need."""
+    """As `point_of`, from the line of a step, reading no more of it than the curves need; None also
+    for a line that is no event."""
     try:
         said = _STEP_DECODER.decode(line)
     except msgspec.MsgspecError:
-        return point_of(decode(line))
-    if said.data.step < 1:
+        return _slowly(line)
+    if not 1 <= said.data.step <= LARGEST_WHOLE:
         return None
     return Point(said.data.step, said.attempt, _numbers(msgspec.structs.astuple(said.data.metrics)))
+
+
+def usable(value: float | None, largest: float = LARGEST) -> float | None:
+    """The value, where one can reckon with it: None for NaN, for infinities and beyond ``largest``."""
+    return value if value is not None and -largest <= value <= largest else None
+
+
+def _slowly(line: bytes) -> Point | None:
+    try:
+        return point_of(decode(line))
+    except EventError:
+        return None
 
 
 def _numbers(values: Iterable[object]) -> dict[str, float]:

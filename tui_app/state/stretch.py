@@ -26,7 +26,7 @@ from tui_app.state.alert_operation import commit_lag
 from tui_app.state.alert_terms import Level, Look
 from tui_app.state.fields import MAX_METRICS, Fields
 from tui_app.state.fold import STEP_SECONDS_TAIL
-from tui_app.state.points import STEP
+from tui_app.state.points import LARGEST, LONGEST, STEP, usable
 from tui_app.state.view import REWARD_TAIL, RunView
 
 replace = msgspec.structs.replace
@@ -56,9 +56,9 @@ def fold_stretch(view: RunView, events: Sequence[Event]) -> RunView | None:
         step=steps[-1],
         step_at=last.t,
         metrics=metrics,
-        tokens_per_second=_finite(metrics.get("tokens_per_second")),
-        reward_tail=_longer(view.reward_tail, events, "reward/mean", REWARD_TAIL),
-        step_seconds=_longer(view.step_seconds, events, "step_seconds", STEP_SECONDS_TAIL),
+        tokens_per_second=usable(metrics.get("tokens_per_second")),
+        reward_tail=_longer(view.reward_tail, events, "reward/mean", REWARD_TAIL, LARGEST),
+        step_seconds=_longer(view.step_seconds, events, "step_seconds", STEP_SECONDS_TAIL, LONGEST),
     )
 
 
@@ -123,7 +123,7 @@ _JUDGED = ("loss", "grad_norm", "mismatch_kl", "reward/mean", "entropy")
 
 
 def _values(events: Sequence[Event]) -> dict[str, list[float]] | None:
-    """The metrics that are judged, None unless every step has each as a finite number."""
+    """The metrics that are judged, None unless every step has each as a number to reckon with."""
     metrics: list[Any] = [event.data.get("metrics") for event in events]
     if not all(type(each) is dict and len(each) <= MAX_METRICS for each in metrics):
         return None
@@ -131,6 +131,8 @@ def _values(events: Sequence[Event]) -> dict[str, list[float]] | None:
     for name in _JUDGED:
         values = [each.get(name) for each in metrics]
         if set(map(type, values)) != {float} or not all(map(math.isfinite, values)):
+            return None
+        if max(map(abs, values)) > LARGEST:
             return None
         found[name] = values
     return found
@@ -164,11 +166,13 @@ def _entropy_holds(start: tuple[float, ...], values: list[float]) -> bool:
     return len(start) < ENTROPY_STEPS or usual <= 0 or min(values) >= learning.ENTROPY_LOW * usual
 
 
-def _longer(tail: tuple[float, ...], events: Sequence[Event], name: str, length: int) -> tuple[float, ...]:
-    """The tail with this metric's newest values after it."""
+def _longer(
+    tail: tuple[float, ...], events: Sequence[Event], name: str, length: int, largest: float
+) -> tuple[float, ...]:
+    """The tail with this metric's newest values after it, none beyond ``largest``."""
     found: list[float] = []
     for event in reversed(events):
-        value = _finite(_metric(event, name))
+        value = usable(_metric(event, name), largest)
         if value is not None:
             found.append(value)
             if len(found) == length:
@@ -182,7 +186,3 @@ def _metric(event: Event, name: str) -> float | None:
     if type(given) is dict and len(given) <= MAX_METRICS and type(given.get(name)) is float:
         return float(given[name])
     return Fields(event.data).metrics().get(name)
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

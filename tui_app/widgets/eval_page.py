@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from tui_app.render.formats import NO_REASON, age, metric, numbered, plural, short_age
@@ -65,7 +66,8 @@ def eval_head(entries: Sequence[Entry], cells: int, *, ascii_art: bool) -> list[
     if columns:
         measured = [entry for entry in entries if columns[0] in entry.metrics]
         values = [entry.metrics[columns[0]] for entry in measured][-max(1, cells - 20) :]
-        trend = sparkline(values, min(0.0, *values), max(1.0, *values), ascii_art=ascii_art)
+        finite = [value for value in values if math.isfinite(value)]
+        trend = sparkline(values, min([0.0, *finite]), max([1.0, *finite]), ascii_art=ascii_art)
         lines.append([(f" {columns[0]}  ", "text"), (trend, "spark")])
     label = f" {'step':<{STEP}}{'from':<{FROM}}{'age':<{AGE}}"
     widths = _widths(columns)

@@ -101,9 +101,10 @@ def spoilt(chance: random.Random, event: Event) -> Event:
             event, data=event.data | {change: chance.choice([None, True, -1, 3, {}])}
         )
     if change == "value":
-        name = chance.choice(["loss", "reward/mean", "entropy", "grad_norm", "mismatch_kl"])
+        judged = ["loss", "reward/mean", "entropy", "grad_norm", "mismatch_kl"]
+        name = chance.choice([*judged, "step_seconds", "tokens_per_second"])
         metrics = event.data["metrics"] if isinstance(event.data["metrics"], dict) else {}
-        odd = metrics | {name: chance.choice([math.nan, math.inf, "NaN", None, 7])}
+        odd = metrics | {name: chance.choice([math.nan, math.inf, "NaN", None, 7, 1e308, -1e308, 1e17])}
         return msgspec.structs.replace(event, data=event.data | {"metrics": odd})
     odd = {"seq": event.seq + 1, "t": math.nan, "attempt": event.attempt + 1, "type": "x.y", "run": "other"}
     return msgspec.structs.replace(event, **{change: odd[change]})
@@ -156,6 +157,23 @@ def test_where_a_metric_goes_wrong_each_step_is_looked_at(metric: str, value: fl
         assert (calm_stretch(AlertBook(), view, after, told_events, NOW) is not None) is is_calm
     assert one_by_one(view, AlertBook(), wrong)[1].alerts
     assert not one_by_one(view, AlertBook(), right)[1].alerts
+
+
+@pytest.mark.parametrize("metric", ["reward/mean", "step_seconds", "grad_norm"])
+@pytest.mark.parametrize("value", [1e308, -1e308])
+def test_what_cannot_be_reckoned_with_is_in_no_tail_either_way(metric: str, value: float) -> None:
+    view, events = undisturbed(12)
+    at = events[5]
+    metrics = at.data["metrics"] | {metric: value}
+    events[5] = msgspec.structs.replace(at, data=at.data | {"metrics": metrics})
+    after, book = fold_stretch(view, events), AlertBook()
+    slow_view, slow_book = one_by_one(view, book, events)
+    assert after is not None
+    assert repr(after) == repr(slow_view)
+    calm = calm_stretch(book, view, after, events, NOW)
+    assert (calm is not None) is (metric == "step_seconds")
+    assert calm is None or values(calm) == values(slow_book)
+    assert value not in (*after.reward_tail, *after.step_seconds)
 
 
 def test_where_an_alert_stands_each_step_is_looked_at() -> None:
