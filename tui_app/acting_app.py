@@ -33,6 +33,11 @@ class ActingApp(TerminalApp[int]):
         self.desk = Desk(locations.target)
         self._actor = actor
 
+    @property
+    def unwritten(self) -> list[str]:
+        """What was decided and could not be written down before the end, with the reasons."""
+        return [] if self._actor is None else self._actor.unwritten
+
     def tick(self) -> None:
         """Show what changed."""
         raise NotImplementedError
@@ -123,11 +128,16 @@ class ActingApp(TerminalApp[int]):
         from tui_app.screens.spawn import SpawnScreen
 
         def decided(wish: Wish | None) -> None:
-            if wish is not None and self._actor is not None:
+            refusal = self.arming.refusal(
+                ACTIONS["spawn"].label, self.clock()
+            )  # the form may stand for hours
+            if wish is None or self._actor is None:
+                self.say("cancelled", "spawn: nothing was started")
+            elif refusal is not None:
+                self.say("refused", refusal)
+            else:
                 self._actor.ask(wish)
                 for home in (screen for screen in self.screen_stack if isinstance(screen, HomeScreen)):
                     home.expect(wish.run)
-            else:
-                self.say("cancelled", "spawn: nothing was started")
 
         self.push_screen(SpawnScreen(set(self.desk.summaries), self.twin), decided)

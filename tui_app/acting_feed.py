@@ -46,6 +46,8 @@ class ActingFeed(Feed):
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(locations, on_news=on_news, clock=clock)
+        self.unwritten: list[str] = []
+        """What could not be written down when there was no screen any more to say so."""
         self._wishes: deque[Wish] = deque()
         self._asked: dict[str, tuple[Wish, float, OutcomeState | None]] = {}
 
@@ -62,6 +64,10 @@ class ActingFeed(Feed):
         self._submit()
         super()._round()
 
+    def _finish(self) -> None:
+        """What was decided just before the end is asked for all the same."""
+        self._submit()
+
     def _submit(self) -> None:
         if not self._wishes:
             return
@@ -73,6 +79,8 @@ class ActingFeed(Feed):
                 intent = submit(self.locations, wish.verb, wish.run, attempt=wish.attempt, args=wish.args)
             except (JournalError, UnsafeStateError, sqlite3.Error, OSError, msgspec.MsgspecError) as error:
                 self.report("failed", f"{wish.words}: {error}")
+                if self._stop.is_set():
+                    self.unwritten.append(f"{wish.words}: {error}")
                 continue
             self._asked[intent.id] = (wish, intent.expires_at, None)
             self.report("sent", f"{wish.words}: written down, the watcher has not answered yet")

@@ -144,8 +144,8 @@ class Middlewatch(ActingApp):
 
     def on_resize(self, event: Resize) -> None:
         """Say so where the terminal is too small, and stop saying it when it is not."""
-        shown = self.screen.name == TOO_SMALL
-        if shown and fits(*event.size):
+        shown = any(screen.name == TOO_SMALL for screen in self.screen_stack)
+        if self.screen.name == TOO_SMALL and fits(*event.size):
             self.pop_screen()
         elif not shown and not fits(*event.size):
             from tui_app.screens.too_small import TooSmallScreen
@@ -248,6 +248,16 @@ class Middlewatch(ActingApp):
             self.layout_kept = layout
             threading.Thread(target=save, args=(self.locations.state, layout), daemon=True).start()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The palette is about the screen that is there, not about a dialog over it."""
+        return action != "command_palette" or isinstance(self.screen, DeskScreen)
+
+    def action_command_palette(self) -> None:
+        """Every command, by name."""
+        from tui_app.screens.commands import Palette
+
+        self.push_screen(Palette(id="palette"))
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the same table as the keys."""
         from tui_app.screens.commands import commands
@@ -311,4 +321,6 @@ def run_app(
     live = [s.view.run for s in app.desk.summaries.values() if not s.view.state.is_terminal]
     if live:
         print(f"dashboard closed; {', '.join(live)} {'go' if len(live) > 1 else 'goes'} on")
+    for wish in app.unwritten:
+        print(f"not asked for: {wish}", file=sys.stderr)
     return status if status is not None else (app.return_code or 0)

@@ -19,8 +19,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from remote.vocabulary.events import EventError, decode
 from tui_app.chronicle import gap_before, line_of
 from tui_app.journal.reader import (
@@ -71,13 +69,14 @@ class Feed:
         self._waiting_rows = 0
         self._stop, self._wake = threading.Event(), threading.Event()
         self._looked = threading.Event()
-        self._wanted: str | None = None
+        self._wanted = _Wanted(None)
         self.caught_up = True
         """Whether everything that is recorded of the watched run has been handed over once."""
-        self._reading = _Position()
+        self._reading = _Position(self._wanted)
         self._looking_for: Wanted | None = None
         self._lookup: Lookup | None = None
         self._reader: JournalReader | None = None
+        self._file: tuple[int, int] | None = None
         self._newest_row = -1
         self._looked_at = 0.0
         self._alerts_at = 0.0
@@ -102,7 +101,7 @@ class Feed:
 
     def watch(self, run: str | None) -> None:
         """Hand over this run's events from the first one on, and what follows; None for no run."""
-        self._wanted, self.caught_up = run, run is None
+        self._wanted, self.caught_up = _Wanted(run), run is None
         self._wake.set()
 
     def look(self, wanted: Wanted | None) -> None:
@@ -127,7 +126,11 @@ class Feed:
             self._looked.set()
             self._wake.wait(PERIOD_SECONDS)
             self._wake.clear()
+        self._finish()
         self._drop_reader()
+
+    def _finish(self) -> None:
+        """What must be done before the thread ends; nothing for a feed that only reads."""
 
     def _round(self) -> None:
         reader = self._opened()
@@ -135,6 +138,9 @@ class Feed:
             return
         newest, now = reader.newest_row(), self._clock()
         if newest != self._newest_row or now - self._looked_at >= LOOK_AGAIN_SECONDS or now < self._looked_at:
+            if self._is_replaced():
+                self._forget()
+                return
             self._newest_row, self._looked_at = newest, now
             runs, status = reader.views(), reader.status()
             self._tell(runs=runs, status=status, trouble="")
@@ -152,9 +158,19 @@ class Feed:
         if self._reader is None:
             try:
                 self._reader = JournalReader(self.locations.journal)
+                self._file = _identity(self.locations.journal)
             except JournalMissingError:
                 self._trouble("nothing has been recorded here yet")
         return self._reader
+
+    def _is_replaced(self) -> bool:
+        """Whether the journal that is read has been moved away, by whoever had to begin anew."""
+        return _identity(self.locations.journal) != self._file
+
+    def _forget(self) -> None:
+        """Begin anew with the journal that is there now, or will be."""
+        self._drop_reader()
+        self._reading, self._lookup, self._newest_row = _Position(self._wanted), None, -1
 
     def _reopen(self, why: str) -> None:
         self._drop_reader()
@@ -183,7 +199,7 @@ class Feed:
 
     def _read_on(self, reader: JournalReader) -> None:
         wanted = self._wanted
-        if wanted != self._reading.run:
+        if wanted is not self._reading.wanted:
             self._reading = _Position(wanted)
         position = self._reading
         if position.run is not None and not position.begun:
@@ -194,8 +210,8 @@ class Feed:
                 points, lines = self._told(rows, _view(reader, position.run))
                 self._hand_over(History(position.run, False, points, lines), len(rows))
                 position.row = rows[-1][0]
-            if len(rows) < BATCH_ROWS or self._wanted != position.run:
-                if not self.caught_up and self._wanted == position.run:
+            if len(rows) < BATCH_ROWS or self._wanted is not wanted:
+                if not self.caught_up and self._wanted is wanted:
                     self.caught_up = True
                     self.on_news()
                 return
@@ -282,13 +298,30 @@ class Feed:
         self.on_news()
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
 def _view(reader: JournalReader, run: str) -> RunView:
     summary = reader.view(run)
     return summary.view if summary is not None else RunView(run=run)
 
 
-class _Position(msgspec.Struct):
-    run: str | None = None
-    row: int = 0
-    step: int = 0
-    begun: bool = False
+class _Wanted:
+    """A run that was asked for; the same one asked for again is another wish, and is read from its start."""
+
+    def __init__(self, run: str | None) -> None:
+        self.run = run
+
+
+class _Position:
+    """How far what is wanted has been handed over."""
+
+    def __init__(self, wanted: _Wanted) -> None:
+        self.wanted, self.run = wanted, wanted.run
+        self.row = self.step = 0
+        self.begun = False

@@ -35,7 +35,8 @@ FOLDER = Path(__file__).parent / "snapshots"
 RENEW = "MIDDLEWATCH_RENEW"
 NOW = 1_795_575_600.0
 RUN = "sort-digits"
-BASES = {"DeskScreen", "Dialog", "TabScreen"}
+BASES = {"DeskScreen", "Dialog", "TabScreen", "Palette"}
+"""What is no screen of its own: what others are made of, and Textual's."""
 
 WALK: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("run", (), "committed step 80"),

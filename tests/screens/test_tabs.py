@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from conftest import LARGE, SMALL, Open
 from run_story import Journal
+from textual.command import CommandPalette
 
 from tui_app.screens.run import RunScreen
 from tui_app.screens.tab import TabScreen
@@ -72,7 +73,7 @@ async def test_describe_tells_every_fact_and_field_and_the_command_for_another(
 async def test_a_colon_offers_every_command_by_name(lived: Journal, open_board: Open) -> None:
     async with open_board(RUN) as board:
         await board.press(":")
-        await board.until(lambda: board.app.screen.__class__.__name__ == "CommandPalette")
+        await board.until(lambda: isinstance(board.app.screen, CommandPalette))
 
 
 @SIZES

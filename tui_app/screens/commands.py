@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from textual.app import SystemCommand
+from textual.command import CommandPalette
 
 from tui_app.actions import ACTIONS
 from tui_app.screens.desk_screen import DeskScreen
 from tui_app.screens.tabs import TABS
+
+
+class Palette(CommandPalette):
+    """Textual's, which breaks where its list is paged before it was laid out."""
+
+    def _action_command_list(self, action: str) -> None:
+        with contextlib.suppress(KeyError):
+            super()._action_command_list(action)
 
 
 def commands(desk: DeskScreen) -> Iterator[SystemCommand]:

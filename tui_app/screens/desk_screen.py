@@ -89,6 +89,10 @@ class DeskScreen(NewestSize, Screen[None]):
         """Whether its widgets are there. They are taken away before it is told of its own end."""
         return self._stands and self.is_running
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A key that comes before the widgets, or after them, does nothing."""
+        return self.ready
+
     @property
     def subject(self) -> str | None:
         """The run that a key is about."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
 from styles import sheet
@@ -17,6 +18,24 @@ class Dialog(NewestSize, ModalScreen[Answer]):
     """A screen over the others that is closed with an answer."""
 
     CSS_PATH = sheet("dialog")
+    _answer: tuple[Answer | None] | None = None
+
+    def dismiss(self, result: Answer | None = None) -> AwaitComplete:
+        """Close with an answer. One that is given while another screen lies above, as where the terminal has
+        just become too small, waits for that to go: Textual closes whatever is on top."""
+        if self.app.screen is self:
+            return super().dismiss(result)
+        self._answer = (result,)
+        return AwaitComplete()
+
+    def on_screen_resume(self) -> None:
+        """Give the answer that had to wait."""
+        if self._answer is not None:
+            (answer,), self._answer = self._answer, None
+            self.call_later(self._give, answer)
+
+    def _give(self, answer: Answer | None) -> None:
+        self.dismiss(answer)
 
     def on_mount(self) -> None:
         """Know what the terminal can show."""

@@ -160,4 +160,4 @@ class HomeScreen(DeskScreen):
 
     @on(RunTable.Opened)
     def _opened(self, message: RunTable.Opened) -> None:
-        self.board.open_run(message.run)
+        self.board.call_later(self.board.open_run, message.run)  # no key comes before the screen is there

@@ -173,8 +173,9 @@ class SpawnScreen(Dialog[Wish | None]):
         self.call_after_refresh(self._arrive, order[-1 if last else 0])
 
     def _arrive(self, field: str) -> None:
-        self.query_one(f"#{field}").focus()
-        self._check()
+        for widget in self.query(f"#{field}"):  # none if the form was closed meanwhile
+            widget.focus()
+            self._check()
 
     def action_copy(self) -> None:
         """Copy the whole command."""
