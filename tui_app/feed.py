@@ -30,6 +30,7 @@ from tui_app.journal.reader import (
 )
 from tui_app.locations import Locations, UnsafeStateError
 from tui_app.news import Finding, History, News
+from tui_app.reading import Position, WantedRun, identity_of, view_in
 from tui_app.state.points import STEP, Point, point_in
 from tui_app.state.view import RunView
 from tui_app.text_safety import shown
@@ -69,10 +70,10 @@ class Feed:
         self._waiting_rows = 0
         self._stop, self._wake = threading.Event(), threading.Event()
         self._looked = threading.Event()
-        self._wanted = _Wanted(None)
+        self._wanted = WantedRun(None)
         self.caught_up = True
         """Whether everything that is recorded of the watched run has been handed over once."""
-        self._reading = _Position(self._wanted)
+        self._reading = Position(self._wanted)
         self._looking_for: Wanted | None = None
         self._lookup: Lookup | None = None
         self._reader: JournalReader | None = None
@@ -101,7 +102,7 @@ class Feed:
 
     def watch(self, run: str | None) -> None:
         """Hand over this run's events from the first one on, and what follows; None for no run."""
-        self._wanted, self.caught_up = _Wanted(run), run is None
+        self._wanted, self.caught_up = WantedRun(run), run is None
         self._wake.set()
 
     def look(self, wanted: Wanted | None) -> None:
@@ -158,19 +159,19 @@ class Feed:
         if self._reader is None:
             try:
                 self._reader = JournalReader(self.locations.journal)
-                self._file = _identity(self.locations.journal)
+                self._file = identity_of(self.locations.journal)
             except JournalMissingError:
                 self._trouble("nothing has been recorded here yet")
         return self._reader
 
     def _is_replaced(self) -> bool:
         """Whether the journal that is read has been moved away, by whoever had to begin anew."""
-        return _identity(self.locations.journal) != self._file
+        return identity_of(self.locations.journal) != self._file
 
     def _forget(self) -> None:
         """Begin anew with the journal that is there now, or will be."""
         self._drop_reader()
-        self._reading, self._lookup, self._newest_row = _Position(self._wanted), None, -1
+        self._reading, self._lookup, self._newest_row = Position(self._wanted), None, -1
 
     def _reopen(self, why: str) -> None:
         self._drop_reader()
@@ -200,14 +201,14 @@ class Feed:
     def _read_on(self, reader: JournalReader) -> None:
         wanted = self._wanted
         if wanted is not self._reading.wanted:
-            self._reading = _Position(wanted)
+            self._reading = Position(wanted)
         position = self._reading
         if position.run is not None and not position.begun:
             self._begin(reader, position, position.run)
         while position.run is not None and self._waiting_rows < MAX_WAITING_ROWS and not self._stop.is_set():
             rows = reader.lines(position.run, position.row, BATCH_ROWS)
             if rows:
-                points, lines = self._told(rows, _view(reader, position.run))
+                points, lines = self._told(rows, view_in(reader, position.run))
                 self._hand_over(History(position.run, False, points, lines), len(rows))
                 position.row = rows[-1][0]
             if len(rows) < BATCH_ROWS or self._wanted is not wanted:
@@ -216,11 +217,11 @@ class Feed:
                     self.on_news()
                 return
 
-    def _begin(self, reader: JournalReader, position: _Position, run: str) -> None:
+    def _begin(self, reader: JournalReader, position: Position, run: str) -> None:
         """Hand over the curves that the journal keeps, and what was last said up to there."""
         position.row, track = reader.curves(run)
         position.begun = True
-        view = _view(reader, run)
+        view = view_in(reader, run)
         rows = reader.told(run, position.row, FIRST_LINES)
         known = {row[0] for row in rows}
         after_gaps = [row for gap in view.gaps if (row := reader.after(run, gap)) is not None]
@@ -296,32 +297,3 @@ class Feed:
             if report is not None:
                 self._news.reports.append(report)
         self.on_news()
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return None
-    return stat.st_dev, stat.st_ino
-
-
-def _view(reader: JournalReader, run: str) -> RunView:
-    summary = reader.view(run)
-    return summary.view if summary is not None else RunView(run=run)
-
-
-class _Wanted:
-    """A run that was asked for; the same one asked for again is another wish, and is read from its start."""
-
-    def __init__(self, run: str | None) -> None:
-        self.run = run
-
-
-class _Position:
-    """How far what is wanted has been handed over."""
-
-    def __init__(self, wanted: _Wanted) -> None:
-        self.wanted, self.run = wanted, wanted.run
-        self.row = self.step = 0
-        self.begun = False

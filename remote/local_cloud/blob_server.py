@@ -106,6 +106,8 @@ class BlobServer:
                 file.write(chunk)
             if kind == "block" and contents.hexdigest() != name:
                 raise web.HTTPBadRequest(text="the block's sha256 does not match its name")
+        if kind == "block":
+            self._stores[kind].keep(name, LINK_SECONDS)  # the others of its file take their time
         return web.Response(body=name.encode(), headers={"ETag": f'"{etag.hexdigest()}"'})
 
     async def _post(self, request: web.Request) -> web.Response:

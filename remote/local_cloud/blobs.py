@@ -32,7 +32,7 @@ class ObjectStore:
     """Immutable files by name: blobs by id, their parts by number, volume contents by sha256. Safe from
     several threads.
 
-    A file's mtime is when it was last stored, or found stored already.
+    A file's mtime is when it was last stored, or found stored already, or until when it is kept.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -50,9 +50,15 @@ class ObjectStore:
 
     def has(self, name: str) -> bool:
         """Whether an object is stored; if so, it stays for a while also if nothing refers to it."""
+        return self.keep(name, 0.0)
+
+    def keep(self, name: str, seconds: float) -> bool:
+        """Whether an object is stored; if so, it stays for so much longer also if nothing refers to it."""
+        path, until = self.path(name), time.time() + seconds
         with self._lock:
             try:
-                os.utime(self.path(name))
+                if path.stat().st_mtime < until:
+                    os.utime(path, (until, until))
             except FileNotFoundError:
                 return False
             return True

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from modal_proto import api_pb2
 
 from remote.local_cloud import clocks
+from remote.local_cloud.blob_server import LINK_SECONDS
 from remote.local_cloud.blobs import CHUNK, ObjectStore
 from remote.local_cloud.working_copy import Committed
 
@@ -79,7 +80,7 @@ def missing_blocks(contents: ObjectStore, files: Iterable[tuple[int, File]]) -> 
         (index, number, block.contents_sha256.hex())
         for index, file in files
         for number, block in enumerate(file.blocks)
-        if not contents.has(block.contents_sha256.hex())
+        if not contents.keep(block.contents_sha256.hex(), LINK_SECONDS)
     ]
 
 

@@ -36,8 +36,7 @@ CREATE TABLE IF NOT EXISTS volume_files(
 """
 MAX_PATH = 4095
 MAX_NAME = 255
-UNUSED_SECONDS = 3600.0
-"""So long an upload may take from its first block to its last word."""
+UNUSED_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)

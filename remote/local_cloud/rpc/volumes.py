@@ -12,6 +12,7 @@ from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
 from remote.local_cloud import clocks, processes, volume_uploads
+from remote.local_cloud.blob_server import LINK_SECONDS
 from remote.local_cloud.faults import take_commit_failure
 from remote.local_cloud.rpc.area import Area, Peer, invalid, not_found
 from remote.local_cloud.rpc.naming import check_name, get_or_create, page
@@ -120,6 +121,7 @@ class VolumeRpc(Area):
         found = [file for file in self.cloud.volumes.files(request.volume_id, path) if file.path == path]
         if not found:
             not_found(f"No such file: '{request.path}'")
+        self.cloud.contents.keep(found[0].sha, LINK_SECONDS)  # also where the file is replaced meanwhile
         size, start = found[0].size, request.start
         length = min(request.len or size, size - start)
         link = self.cloud.blob_server.link

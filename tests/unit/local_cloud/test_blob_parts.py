@@ -89,3 +89,13 @@ def test_a_list_that_is_not_of_all_parts_in_order_is_refused(numbers):
     body = "".join(f"<PartNumber>{number}</PartNumber><ETag>{etag}</ETag>" for number in numbers)
     with pytest.raises(PartsError):
         listed(body)
+
+
+async def test_an_uploaded_block_stays_for_as_long_as_an_upload_may_take(objects, server):
+    """What is found stored meanwhile does not stay for less."""
+    uploaded, plain = hashlib.sha256(b"uploaded").hexdigest(), hashlib.sha256(b"plain").hexdigest()
+    objects.put(plain, b"plain")
+    assert (await send("PUT", server.link("PUT", "block", uploaded), b"uploaded"))[0] == 200
+    assert objects.has(uploaded)
+    assert objects.delete_all_but(set(), older_than=-LINK_SECONDS / 2) == 1
+    assert (objects.has(uploaded), objects.has(plain)) == (True, False)
