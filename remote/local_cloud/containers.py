@@ -263,8 +263,7 @@ class Containers:
     async def _attend(self, container: Container) -> None:
         """What is looked at regularly: new output, faults asked for, the end of a grace."""
         while True:
-            if container.kill_at is not None and clocks.now() >= container.kill_at:
-                processes.kill_group(container.pid)
+            pause = ATTEND_SECONDS
             try:
                 container.read_output()
                 grace = faults.take_preemption(container.directory / "faults")
@@ -272,8 +271,10 @@ class Containers:
                     self.stop(container, grace=grace)
             except (OSError, sqlite3.Error):
                 log.exception("a look at %s failed; trying again", container.task_id)
-                await asyncio.sleep(TRY_AGAIN_SECONDS)
-            await asyncio.sleep(ATTEND_SECONDS)
+                pause = TRY_AGAIN_SECONDS
+            if container.kill_at is not None and clocks.now() >= container.kill_at:
+                processes.kill_group(container.pid)
+            await asyncio.sleep(pause)
 
     async def _wait(self, container: Container) -> None:
         code = await self.ended(container)
