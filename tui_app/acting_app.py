@@ -101,13 +101,18 @@ class ActingApp(TerminalApp[int]):
         self.push_screen(ConfirmScreen(action, view, twin, at_stake=stake, typed=typed), decided)
 
     def _ask(self, action: Action, view: RunView) -> None:
-        if self._actor is None or action.verb is None:
-            return
-        if (refusal := self.arming.refusal(action.label, self.clock())) is not None:
+        if action.verb is not None:
+            attempt = None if view.state.is_terminal else aim(view)
+            self.act(action.label, Wish(action.verb, view.run, attempt, action.args(view)))
+
+    def act(self, label: str, wish: Wish) -> bool:
+        """Ask for what was decided if keys may act still, whenever the deciding began; whether they may."""
+        refusal = self.arming.refusal(label, self.clock())
+        if refusal is not None:
             self.say("refused", refusal)
-            return
-        attempt = None if view.state.is_terminal else aim(view)
-        self._actor.ask(Wish(action.verb, view.run, attempt, action.args(view)))
+        else:
+            self.ask(wish)
+        return refusal is None
 
     def ask(self, wish: Wish) -> None:
         """Write a wish down, unless this dashboard only looks. Whether keys may act is the caller's matter: a
@@ -128,15 +133,9 @@ class ActingApp(TerminalApp[int]):
         from tui_app.screens.spawn import SpawnScreen
 
         def decided(wish: Wish | None) -> None:
-            refusal = self.arming.refusal(
-                ACTIONS["spawn"].label, self.clock()
-            )  # the form may stand for hours
-            if wish is None or self._actor is None:
+            if wish is None:
                 self.say("cancelled", "spawn: nothing was started")
-            elif refusal is not None:
-                self.say("refused", refusal)
-            else:
-                self._actor.ask(wish)
+            elif self.act("spawn", wish):
                 for home in (screen for screen in self.screen_stack if isinstance(screen, HomeScreen)):
                     home.expect(wish.run)
 

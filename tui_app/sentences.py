@@ -230,7 +230,7 @@ def _retry(fields: Fields) -> str:
 def _formula(retry: int, delay: float) -> str:
     """How the delay came to be, where it is the deployed policy's: ``(5 s = 5·2⁰)``."""
     policy = DEPLOYED_RETRIES
-    if not 1 <= retry <= policy.max_retries or abs(policy.delay(retry) - delay) > 1e-6:
+    if not policy.gives(retry, delay):
         return ""
     why = backoff_formula(delay, retry, policy.initial_delay, policy.backoff_coefficient, policy.max_delay)
     return f" ({why.replace(' s', '', 1)})"

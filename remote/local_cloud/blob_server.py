@@ -143,10 +143,7 @@ class BlobServer:
 def _kept_key(path: Path) -> bytes:
     """The key that links are signed with; made once, whole or not at all."""
     if not path.exists() or len(path.read_bytes()) != KEY_BYTES:
-        temporary = path.with_suffix(".tmp")
-        temporary.touch(mode=0o600)
-        temporary.write_bytes(secrets.token_bytes(KEY_BYTES))
-        temporary.rename(path)
+        write_private(path, secrets.token_bytes(KEY_BYTES))
     return path.read_bytes()
 
 

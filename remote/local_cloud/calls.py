@@ -36,6 +36,7 @@ CREATE INDEX IF NOT EXISTS calls_of_input ON calls(parent_input) WHERE parent_in
 Result = api_pb2.GenericResult
 SYNC = api_pb2.FUNCTION_CALL_INVOCATION_TYPE_SYNC
 CANCELLED = "the call was cancelled"
+APP_STOPPED = "the app was stopped"
 FAILURES = (
     Result.GENERIC_STATUS_FAILURE,
     Result.GENERIC_STATUS_TIMEOUT,

@@ -20,7 +20,7 @@ from remote.local_cloud.answers import Answers
 from remote.local_cloud.apps import STOPPED, Apps
 from remote.local_cloud.blob_server import BlobServer
 from remote.local_cloud.blobs import ObjectStore
-from remote.local_cloud.calls import Calls, Result
+from remote.local_cloud.calls import APP_STOPPED, Calls, Result
 from remote.local_cloud.clusters import Clusters
 from remote.local_cloud.containers import Containers
 from remote.local_cloud.data_out import DataOut
@@ -76,7 +76,6 @@ AREAS: tuple[type[Area], ...] = (
 )
 """All RPCs, by subject."""
 END_GRACE = 10.0
-APP_STOPPED = Result(status=Result.GENERIC_STATUS_TERMINATED, exception="the app was stopped")
 
 
 class Cloud:
@@ -183,7 +182,7 @@ class Cloud:
         with self.store.transaction():
             self.apps.stop(app_id)
             own = [i for i in self.calls.open_inputs() if self.apps.function(i.function_id).app_id == app_id]
-            self.calls.finish(own, APP_STOPPED)
+            self.calls.finish(own, Result(status=Result.GENERIC_STATUS_TERMINATED, exception=APP_STOPPED))
         self._stop_containers_of(app_id)
 
     def _stop_containers_of(self, app_id: str) -> None:

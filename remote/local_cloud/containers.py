@@ -133,9 +133,7 @@ class Containers:
         try:
             self.rows.finished(container.task_id, how)
         except sqlite3.Error:
-            log.exception(
-                "the end of %s could not be written down", container.task_id
-            )  # the next daemon sees it
+            log.exception("the end of %s could not be stored; the next daemon sees it", container.task_id)
         await self._clear(container.task_id, container.server)
 
     async def release(self, container: Container) -> None:
@@ -283,9 +281,7 @@ class Containers:
         try:
             self._say_gone(container, code)
         except sqlite3.Error:
-            log.exception(
-                "the end of %s could not be written down", container.task_id
-            )  # the pool looks again
+            log.exception("the end of %s could not be stored; the pool looks for it", container.task_id)
         self._cloud.logs.changed.beat()  # a stream may have waited for the last container of its app
         await self.clear(container, f"exit {code}" + (" (preempted)" if container.preempted else ""))
 

@@ -187,11 +187,6 @@ class LogTail:
             yield
         self._logs.forget(self._path)
 
-    def finish(self) -> None:
-        """Take all that is left at once."""
-        for _ in self.rest():
-            pass
-
     def _next(self, last: int | None = None) -> None:
         """Take a piece of whole lines; what ends at ``last`` need not be whole."""
         while self._seen:

@@ -115,9 +115,9 @@ def _own_directory(path: Path) -> bool:
     return stat.st_uid == os.getuid() and not stat.st_mode & 0o077 and path.is_dir() and not path.is_symlink()
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, content: str | bytes) -> None:
     """Replace a file of ours, readable by us alone."""
     temporary = path.with_suffix(".tmp")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
     temporary.rename(path)

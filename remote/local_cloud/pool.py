@@ -13,6 +13,7 @@ import asyncio
 import logging
 import os
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modal_proto import api_pb2
@@ -68,8 +69,9 @@ class Pool:
 
     async def _match(self) -> None:
         now = clocks.now()
-        self._give_back_lost(now)
-        for item in self._cloud.calls.running():
+        running = self._cloud.calls.running()
+        self._give_back_lost(running, now)
+        for item in running:
             self._check_limits(item, now)
         self._told = {key: at for key, at in self._told.items() if now - at < 2 * CANCEL_GRACE}
         waiting = self._cloud.calls.waiting(now)
@@ -81,11 +83,11 @@ class Pool:
         self._end_slow_and_idle(now)
         cluster_control.end_remains(self._cloud, now)
 
-    def _give_back_lost(self, now: float) -> None:
+    def _give_back_lost(self, running: Sequence[Input], now: float) -> None:
         """Inputs that are said to run in a container that is no more: its end was seen, and what should have
         come of it was not, because the daemon died in between or could not write."""
         live = self._cloud.containers.live
-        for task_id in {item.state.task_id or "" for item in self._cloud.calls.running()} - live.keys():
+        for task_id in {item.state.task_id or "" for item in running} - live.keys():
             log.warning("container %s is no more; its inputs are given to another", task_id)
             self._cloud.calls.container_gone(task_id, Gone.CRASHED, now)
 

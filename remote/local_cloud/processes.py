@@ -125,20 +125,22 @@ def _places(process: psutil.Process) -> Iterator[Path]:
 def kill_strays(directory: Path, but: Collection[str]) -> int:
     """Kill every process that works in an entry of a directory which is not among the names given: a daemon
     that was killed may have started one and not yet recorded it. How many there were."""
-    strays = [process for process, name in working_below(directory) if name not in but]
-    for process in strays:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    return len(strays)
+    return _kill(process for process, name in working_below(directory) if name not in but)
 
 
 def kill_below(directory: Path) -> None:
     """Kill every process that works in a directory or below it: children in sessions of their own, as
     torch's launcher starts them, outlive the group of what started them."""
-    for process, name in working_below(directory.parent):
-        if name == directory.name:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+    _kill(process for process, name in working_below(directory.parent) if name == directory.name)
+
+
+def _kill(wanted: Iterable[psutil.Process]) -> int:
+    """Kill all of them, found first; how many."""
+    found = list(wanted)
+    for process in found:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    return len(found)
 
 
 def working_below(directory: Path) -> Iterator[tuple[psutil.Process, str]]:

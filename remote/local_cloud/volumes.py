@@ -19,7 +19,6 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from remote.local_cloud import clocks
 from remote.local_cloud.blobs import ObjectStore
@@ -209,8 +208,7 @@ class Volumes:
             for volume_id in self.mounted(task_id):
                 await held.enter_async_context(self._lock(task_id, volume_id))
             await asyncio.to_thread(shutil.rmtree, self._working / task_id, ignore_errors=True)
-            tables: tuple[dict[tuple[str, str], Any], ...] = (self._locks, self._seen)
-            for table in tables:
+            for table in (self._locks, self._seen):
                 for key in [key for key in table if key[0] == task_id]:
                     del table[key]
 

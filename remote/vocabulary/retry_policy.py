@@ -38,6 +38,10 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         except OverflowError:  # a count that somebody else has written
             return self.max_delay
 
+    def gives(self, retry: int, delay: float) -> bool:
+        """Whether this policy waits ``delay`` seconds before retry ``retry``; for no other number it does."""
+        return 1 <= retry <= self.max_retries and abs(self.delay(retry) - delay) <= 1e-6
+
 
 def _check(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:

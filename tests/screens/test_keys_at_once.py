@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from conftest import SMALL, Board, Open
@@ -30,6 +31,15 @@ def packet(board: Board, *keys: str) -> None:
         board.app.post_message(Key(key, key if len(key) == 1 else None))
 
 
+@asynccontextmanager
+async def stepping(journal: Journal, open_board: Open) -> AsyncIterator[Board]:
+    """The dashboard on a run that steps."""
+    journal.story(ago=12).begin().steps(3)
+    async with open_board(RUN, size=SMALL) as board:
+        await board.shows("RUNNING")
+        yield board
+
+
 async def settled(board: Board) -> None:
     for _ in range(5):
         await board.pilot.pause()
@@ -38,9 +48,7 @@ async def settled(board: Board) -> None:
 async def test_a_form_that_is_turned_and_closed_at_once_breaks_nothing(
     journal: Journal, open_board: Open
 ) -> None:
-    journal.story(ago=12).begin().steps(3)
-    async with open_board(RUN) as board:
-        await board.shows("RUNNING")
+    async with stepping(journal, open_board) as board:
         for _ in range(PACKETS):
             packet(board, "s")
             await board.until(lambda: isinstance(board.app.screen, SpawnScreen))
@@ -52,21 +60,28 @@ async def test_a_form_that_is_turned_and_closed_at_once_breaks_nothing(
 async def test_a_key_for_a_run_that_is_just_being_opened_breaks_nothing(
     journal: Journal, open_board: Open
 ) -> None:
-    journal.story(ago=12).begin().steps(3)
-    async with open_board(RUN) as board:
-        await board.shows("RUNNING")
+    async with stepping(journal, open_board) as board:
         for _ in range(PACKETS):
             packet(board, "escape", "enter", "j", "n")
             await settled(board)
             await board.shows("RUNNING")
 
 
+async def test_q_leaves_also_before_the_widgets_stand(journal: Journal, open_board: Open) -> None:
+    async with stepping(journal, open_board) as board:
+        screen = board.app.screen
+        assert isinstance(screen, DeskScreen)
+        screen._stands = False
+        await board.press("p")
+        assert board.app.screen is screen
+        await board.press("q")
+        assert board.app.return_value == 0
+
+
 async def test_the_palette_is_not_opened_over_dialogs_and_survives_its_own_keys(
     journal: Journal, open_board: Open
 ) -> None:
-    journal.story(ago=12).begin().steps(3)
-    async with open_board(RUN, size=SMALL) as board:
-        await board.shows("RUNNING")
+    async with stepping(journal, open_board) as board:
         packet(board, "ctrl+p", "pageup", "pagedown")
         await settled(board)
         await board.press("escape", "p")
@@ -84,9 +99,7 @@ async def test_the_palette_is_not_opened_over_dialogs_and_survives_its_own_keys(
 async def test_an_answer_under_the_notice_of_a_small_terminal_is_given_once_when_that_is_gone(
     journal: Journal, open_board: Open, intents: Callable[[], list[Intent]]
 ) -> None:
-    journal.story(ago=12).begin().steps(3)
-    async with open_board(RUN, size=SMALL) as board:
-        await board.shows("RUNNING")
+    async with stepping(journal, open_board) as board:
         await board.press("p")
         dialog = board.app.screen
         assert isinstance(dialog, ConfirmScreen)

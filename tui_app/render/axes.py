@@ -16,6 +16,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from tui_app.render.buckets import LARGEST
 from tui_app.render.formats import compact
 
 WORTH_SHRINKING = 0.2
@@ -24,8 +25,6 @@ WORTH_SHRINKING = 0.2
 
 TINY = 1e-200
 """Below this, arithmetic on a range would run out of digits; it counts as flat."""
-HUGE = 1e300
-"""A range ends here: beyond it, arithmetic would overflow."""
 LONG = 1e15
 """From here on a label is a power of ten."""
 
@@ -56,7 +55,7 @@ def nice_step(raw: float) -> float:
 
 def around(low: float, high: float) -> Bounds:
     """Round numbers that enclose the data; a flat line gets room on both sides."""
-    low, high = (max(-HUGE, min(HUGE, value)) for value in (low, high))
+    low, high = (max(-LARGEST, min(LARGEST, value)) for value in (low, high))
     size = max(abs(low), abs(high))
     if high - low <= max(size * 1e-9, TINY):
         room = size * 0.1 if size > TINY else 1.0

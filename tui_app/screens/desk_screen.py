@@ -90,8 +90,8 @@ class DeskScreen(NewestSize, Screen[None]):
         return self._stands and self.is_running
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A key that comes before the widgets, or after them, does nothing."""
-        return self.ready
+        """A key that comes before the widgets, or after them, does nothing, but for the one that leaves."""
+        return self.ready or action == "leave"
 
     @property
     def subject(self) -> str | None:

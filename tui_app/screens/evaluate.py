@@ -48,10 +48,8 @@ def ask_for_evaluation(board: ActingApp, action: Action, view: RunView) -> None:
     def decided(wish: Wish | None) -> None:
         if wish is None:
             board.say("cancelled", f"{action.label} {view.run}: nothing was done")
-        elif (refusal := board.arming.refusal(action.label, board.clock())) is not None:
-            board.say("refused", refusal)
         else:
-            board.ask(wish)
+            board.act(action.label, wish)
 
     board.push_screen(EvaluateScreen(view, hour_of(view, board.desk.prices), board.twin), decided)
 

@@ -16,11 +16,10 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from remote.vocabulary.events import number
+from remote.vocabulary.events import LARGEST_WHOLE, number
 
 TEXT_LIMIT = 2000
 MAX_METRICS = 64
-_LARGEST = 2**53
 _METRIC = re.compile(r"[A-Za-z0-9_./-]{1,64}\Z")
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -38,12 +37,12 @@ class Fields:
         value = self._data.get(name)
         if isinstance(value, bool) or not isinstance(value, int):
             return None
-        return value if 0 <= value <= _LARGEST else None
+        return value if 0 <= value <= LARGEST_WHOLE else None
 
     def real(self, name: str) -> float | None:
         """A finite number."""
         value = self._data.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+        if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > LARGEST_WHOLE:
             return None
         return float(value) if math.isfinite(value) else None
 

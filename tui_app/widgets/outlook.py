@@ -87,7 +87,7 @@ def _backing_off(sight: Sight) -> Line:
 def delay_text(view: RunView, retry: int, delay: float) -> str:
     """A delay with the arithmetic that gave it, where it is the deployed class's."""
     policy = DEPLOYED_RETRIES
-    if not 1 <= retry <= policy.max_retries or abs(policy.delay(retry) - delay) > 1e-6:
+    if not policy.gives(retry, delay):
         return f"{delay:g} s"
     return backoff_formula(delay, retry, policy.initial_delay, policy.backoff_coefficient, policy.max_delay)
 

@@ -14,7 +14,7 @@ from modal_proto import api_pb2
 from remote.local_cloud import cluster_control
 from remote.local_cloud.apps import STOPPED
 from remote.local_cloud.call_graph import graph_of
-from remote.local_cloud.calls import CANCELLED, FAILURES, Input, Result
+from remote.local_cloud.calls import APP_STOPPED, CANCELLED, FAILURES, Input, Result
 from remote.local_cloud.input_tokens import input_of_token
 from remote.local_cloud.rpc.area import Area, Peer, invalid, not_found
 from remote.local_cloud.scheduler import InputStatus
@@ -69,14 +69,14 @@ class CallRpc(Area):
     def _end_what_is_late(self, call: sqlite3.Row) -> None:
         """What comes to a call that was cancelled, or to one whose app was stopped, ends at once."""
         if call["cancelled_at"] is not None:
-            result = Result(status=Result.GENERIC_STATUS_TERMINATED, exception=CANCELLED)
+            self._finish_waiting(self.cloud.calls.inputs_of(call["call_id"]), CANCELLED)
         elif self.cloud.apps.get(call["app_id"])["state"] == STOPPED:
-            result = Result(status=Result.GENERIC_STATUS_TERMINATED, exception="the app was stopped")
-        else:
-            return
-        waiting = (InputStatus.PENDING, InputStatus.DELAYED)
-        inputs = self.cloud.calls.inputs_of(call["call_id"])
-        self.cloud.calls.finish([item for item in inputs if item.state.status in waiting], result)
+            self._finish_waiting(self.cloud.calls.inputs_of(call["call_id"]), APP_STOPPED)
+
+    def _finish_waiting(self, inputs: list[Input], why: str) -> None:
+        """End those that no container has."""
+        waiting = [i for i in inputs if i.state.status in (InputStatus.PENDING, InputStatus.DELAYED)]
+        self.cloud.calls.finish(waiting, Result(status=Result.GENERIC_STATUS_TERMINATED, exception=why))
 
     async def FunctionFinishInputs(self, request: api_pb2.FunctionFinishInputsRequest, peer: Peer) -> Empty:
         return Empty()
@@ -175,8 +175,7 @@ class CallRpc(Area):
         self.cloud.calls.mark_cancelled(request.function_call_id)
         terminated = Result(status=Result.GENERIC_STATUS_TERMINATED, exception=CANCELLED)
         inputs = self.cloud.calls.inputs_of(request.function_call_id)
-        waiting = [i for i in inputs if i.state.status in (InputStatus.PENDING, InputStatus.DELAYED)]
-        self.cloud.calls.finish(waiting, terminated)
+        self._finish_waiting(inputs, CANCELLED)
         for item in inputs:
             if item.state.status is InputStatus.RUNNING:
                 self._cancel_running(item, terminated, kill=request.terminate_containers)

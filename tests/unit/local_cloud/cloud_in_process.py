@@ -41,9 +41,11 @@ def define(cloud: Cloud, name: str, size: int) -> Function:
     return cloud.apps.function(function_id)
 
 
-def record(cloud: Cloud, function: Function, process: subprocess.Popen[bytes], task_id: str) -> None:
-    """What a daemon stores of a container that it has started."""
-    container = Container(
+def container_of(
+    cloud: Cloud, function: Function, process: subprocess.Popen[bytes], task_id: str, *, is_ours: bool = False
+) -> Container:
+    """A process as a container of a function, which this daemon has started itself or taken over."""
+    return Container(
         task_id=task_id,
         function_id=function.function_id,
         app_id=function.app_id,
@@ -51,8 +53,12 @@ def record(cloud: Cloud, function: Function, process: subprocess.Popen[bytes], t
         directory=cloud.containers_dir / task_id,
         pid=process.pid,
         pid_mark=processes.start_mark(process.pid) or "",
-        child=None,
+        child=process if is_ours else None,
         start_kind="cold",
         enqueued_at=0.0,
     )
-    cloud.containers.rows.insert(container)
+
+
+def record(cloud: Cloud, function: Function, process: subprocess.Popen[bytes], task_id: str) -> None:
+    """What a daemon stores of a container that it has started."""
+    cloud.containers.rows.insert(container_of(cloud, function, process, task_id))

@@ -90,7 +90,8 @@ def test_output_is_read_on_where_the_last_daemon_stopped_and_each_line_once(tmp_
         file.write("o\nunfinished")
     second = LogTail(path, STDOUT, logs, lambda: origin)
     second.read()
-    second.finish()
+    for _ in second.rest():
+        pass
     rows = logs.newest(LogFilter(call_id="fc-1"), 10)
     assert [row["data"] for row in rows] == ["one\n", "two\n", "unfinished"]
     assert logs.offset(path) == 0

@@ -56,14 +56,16 @@ def test_no_piece_is_larger_than_one_read_may_be(text, path, tail, pieces):
     path.write_text(text)
     tail.read()
     assert len(pieces) == 1
-    tail.finish()
+    for _ in tail.rest():
+        pass
     assert all(len("".join(lines).encode()) <= READ_BYTES + 4 for lines in pieces)
     assert max(map(len, pieces)) <= READ_LINES
 
 
 def test_all_that_was_printed_is_taken_and_no_line_is_cut_between_two_pieces(path, tail, logs, pieces):
     path.write_text("".join(LINES) + "unfinished")
-    tail.finish()
+    for _ in tail.rest():
+        pass
     assert stored(logs) == [*LINES, "unfinished"]
     assert len(pieces) > 4
     assert logs.offset(path) == 0
@@ -102,7 +104,8 @@ def test_a_file_that_is_removed_meanwhile_ends_the_rest(path, tail):
 def test_the_next_daemon_goes_on_where_the_rest_was_left(path, tail, logs):
     path.write_text("".join(LINES))
     next(tail.rest())
-    LogTail(path, STDOUT, logs, origin).finish()
+    for _ in LogTail(path, STDOUT, logs, origin).rest():
+        pass
     assert stored(logs) == LINES
 
 
@@ -116,7 +119,8 @@ def test_what_one_call_printed_stays_its_own_though_it_is_taken_after_the_next_b
         with path.open("a") as file:
             file.write(text)
         tail.read()
-    tail.finish()
+    for _ in tail.rest():
+        pass
     assert stored(logs, "fc-1") == LINES
     assert stored(logs, "fc-2") == ["begun by one, ended by two\n", "second\n"]
     assert stored(logs, "fc-3") == ["third\n"]

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from cloud_in_process import define, open_cloud, record, running
+from cloud_in_process import container_of, define, open_cloud, record, running
 from modal_proto import api_pb2
 
-from remote.local_cloud import container_launch, processes
+from remote.local_cloud import container_launch
 from remote.local_cloud.blob_server import BlobServer
 from remote.local_cloud.blobs import ObjectStore
 from remote.local_cloud.calls import CANCELLED, Result
@@ -42,18 +42,7 @@ def standing(cloud: Cloud, call_id: str) -> tuple[InputStatus, str | None]:
 
 def a_container(cloud: Cloud, function: Function, process: subprocess.Popen[bytes]) -> Container:
     (cloud.containers_dir / TASK / "faults").mkdir(parents=True)
-    return Container(
-        task_id=TASK,
-        function_id=function.function_id,
-        app_id=function.app_id,
-        key=function.key,
-        directory=cloud.containers_dir / TASK,
-        pid=process.pid,
-        pid_mark=processes.start_mark(process.pid) or "",
-        child=process,
-        start_kind="cold",
-        enqueued_at=time.time(),
-    )
+    return container_of(cloud, function, process, TASK, is_ours=True)
 
 
 @contextlib.contextmanager
@@ -118,7 +107,7 @@ async def test_an_input_is_given_back_also_when_its_containers_end_cannot_be_wri
             process.kill()
             await until(lambda: TASK not in cloud.containers.live)
         assert standing(cloud, call_id) == (InputStatus.RUNNING, TASK)
-        cloud.pool._give_back_lost(time.time())
+        cloud.pool._give_back_lost(cloud.calls.running(), time.time())
         assert standing(cloud, call_id)[1] is None
     cloud.store.close()
 
